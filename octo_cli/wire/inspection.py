@@ -1,0 +1,35 @@
+"""A thread laid open: what was said, planned, asked and made, and every checkpoint on the way."""
+
+from msgspec import Struct
+
+from octo_cli.wire.forms import Question
+from octo_cli.wire.work import Artifact, Intent, Message, Plan, ThreadRecord
+
+
+class CheckpointRecord(Struct, frozen=True):
+    """One checkpoint. `namespace` is "" for the supervisor and the agent's node otherwise ("contract:1" for step 1);
+    `node` is the node that wrote it, `next` what would run from here, `changed` the state's keys it changed.
+
+    `parent_id` is None for the first of its namespace; two checkpoints with one parent are a fork. `head` marks where
+    the thread stands.
+    """
+
+    checkpoint_id: str
+    parent_id: str | None
+    namespace: str
+    at: str
+    node: str
+    next: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    head: bool = False
+
+
+class Inspection(Struct, frozen=True):
+    thread: ThreadRecord
+    checkpoint_id: str | None
+    intent: Intent | None
+    plan: Plan | None
+    messages: tuple[Message, ...] = ()
+    interrupts: tuple[Question, ...] = ()
+    documents: tuple[Artifact, ...] = ()
+    answer: str = ""

@@ -1,0 +1,143 @@
+"""Work: what was asked, what was planned, what came of it."""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+Language = Literal["ko", "en"]
+StepStatus = Literal["pending", "running", "waiting", "completed", "failed", "skipped", "cancelled"]
+RunStatus = Literal["completed", "waiting_human", "failed", "cancelled"]
+ThreadStatus = Literal["active", "running", "waiting_human", "completed", "failed"]
+
+
+class Intent(Struct, frozen=True):
+    """What a request is about. `category` is an agent's name or "chat"; `confidence` lies in 0..1."""
+
+    category: str
+    confidence: float
+    keywords: tuple[str, ...] = ()
+    language: Language = "ko"
+
+
+class Step(Struct, frozen=True):
+    """One piece of a plan, done by one agent.
+
+    `inputs` are the agent's own (for contract: `document_type`, or `document_id` when it edits); they stay inside.
+    """
+
+    step_id: str
+    agent: str
+    task: str
+    depends_on: tuple[str, ...] = ()
+    status: StepStatus = "pending"
+    inputs: dict[str, Any] = field(default_factory=dict)
+
+
+class Plan(Struct, frozen=True):
+    strategy: Literal["sequential", "parallel"] = "sequential"
+    steps: tuple[Step, ...] = ()
+
+
+class Problem(Struct, frozen=True):
+    """An error as scripts see it: `code` in snake_case, one sentence, and the next command to type."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Insight(Struct, frozen=True):
+    category: str
+    description: str
+    importance: Literal["high", "medium", "low"] = "medium"
+
+
+class Artifact(Struct, frozen=True):
+    """A finished document: `path` is the written file, `doc_hash` the SHA-256 of its bytes."""
+
+    document_id: str
+    document_type: str
+    title: str
+    version: int
+    language: Language
+    doc_hash: str
+    path: str
+    created_at: str
+
+
+class StepResult(Struct, frozen=True):
+    """What an agent hands back. `text` is Markdown for a person; `data` is for the steps that follow.
+
+    `seconds` is measured active time, pauses left out; `pauses` counts the answers a person gave.
+    """
+
+    step_id: str
+    agent: str
+    task: str
+    status: StepStatus
+    text: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    documents: tuple[Artifact, ...] = ()
+    insights: tuple[Insight, ...] = ()
+    confidence: float | None = None
+    seconds: float = 0.0
+    pauses: int = 0
+    problem: Problem | None = None
+
+
+class Usage(Struct, frozen=True):
+    model: str = "offline"
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0
+
+
+class AgentCard(Struct, frozen=True):
+    """What the planner and `octo agents` know of an agent without importing it."""
+
+    name: str
+    when: dict[str, str]
+    examples: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("ko", "en")
+    tools: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+class TypeCard(Struct, frozen=True):
+    """What the planner knows of a document type: its name, its titles by language, and what people call it."""
+
+    name: str
+    title: dict[str, str]
+    aliases: tuple[str, ...] = ()
+
+
+class DocumentRef(Struct, frozen=True):
+    """A document of this thread that a follow-up may mean, newest version."""
+
+    document_id: str
+    document_type: str
+    title: str
+    version: int
+
+
+class Message(Struct, frozen=True):
+    """One line of a conversation. The key is `speaker`: LangGraph rewrites dictionaries that carry `role`."""
+
+    speaker: Literal["user", "octo"]
+    text: str
+    at: str
+
+
+class ThreadRecord(Struct, frozen=True):
+    """One row of `octo threads list`. Times are RFC 3339; `pending` counts open questions."""
+
+    thread_id: str
+    title: str
+    status: ThreadStatus
+    user: str
+    created_at: str
+    updated_at: str
+    pending: int = 0
+    turns: int = 0
+    documents: int = 0
