@@ -1,0 +1,107 @@
+"""LangGraph's checkpoints in the same file: the saver for a run, and what is done to them as plain rows.
+
+Only `checkpointer` imports LangGraph. Checkpoint ids are UUIDv6: their text order is their order in time.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+
+from octo_cli.errors import NotFound
+from octo_cli.storage.database import Database, Run
+from octo_cli.storage.faults import storage_errors
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+_COLUMNS: Final = {
+    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+    "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
+}
+
+
+class CheckpointRow(Struct, frozen=True):
+    """A checkpoint's place in the history, its state left unread. `checkpoint_ns` is "" for the root graph."""
+
+    checkpoint_ns: str
+    checkpoint_id: str
+    parent_checkpoint_id: str | None
+    metadata: dict[str, Any]
+
+
+class Checkpoints:
+    _database: Database
+
+    @asynccontextmanager
+    async def checkpointer(self) -> AsyncIterator["AsyncSqliteSaver"]:
+        """A saver that is set up, on a connection of its own, closed at the end whatever happens.
+
+        Storage errors raised inside the block, the saver's own included, leave it as StorageError. While it is open the
+        other methods are called through `asyncio.to_thread` (`database` says why).
+        """
+        # Read once, when LangGraph is first imported; without it whoever can write the file can run code.
+        os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+        from octo_cli.storage.saver import open_saver
+
+        database = self._database
+        with storage_errors(database.path), database.beside_checkpointer():
+            async with open_saver(database.location, busy_timeout=database.timeout) as saver:
+                yield saver
+
+    def checkpoint_rows(self, thread_id: str) -> list[CheckpointRow]:
+        """Every checkpoint of the thread, sub-graphs' included, oldest first."""
+        if not self._database.has_table("checkpoints"):
+            return []
+        rows = self._database.read(
+            "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata FROM checkpoints"
+            " WHERE thread_id = ? ORDER BY checkpoint_id, checkpoint_ns",
+            thread_id,
+        )
+        return [
+            CheckpointRow(ns, checkpoint_id, parent_id, self._database.decode(metadata or b"{}", dict[str, Any]))
+            for ns, checkpoint_id, parent_id, metadata in rows
+        ]
+
+    def copy_checkpoints(self, source: str, target: str, *, until: str | None = None) -> int:
+        """Give `target`, a thread without checkpoints, those of `source` with their writes; returns how many.
+
+        `until`, a checkpoint of any namespace, stops the copy there, so that `target` goes on as `source` would have
+        then: later checkpoints are left out, and so is what `until`'s tasks did and were answered afterwards; they run
+        and ask again. The newest checkpoint of the root means everything, a pause inside a sub-graph included.
+        Raises NotFound "checkpoint_not_found" when `source` has no such checkpoint.
+        """
+        if not self._database.has_table("checkpoints"):
+            if until is None:
+                return 0
+            raise NotFound("checkpoint_not_found", ref=until, thread=source)
+        with self._database.write() as run:
+            if until is None or _is_newest(run, source, until):
+                copied = _copy(run, "checkpoints", source, target)
+                _copy(run, "writes", source, target)
+            else:
+                copied = _copy(run, "checkpoints", source, target, "AND checkpoint_id <= ?", until)
+                # Writes that led to a checkpoint among those copied; the others came after `until`.
+                led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
+                _copy(run, "writes", source, target, f"AND checkpoint_id IN ({led_on})", target)
+        return copied
+
+
+def _is_newest(run: Run, thread_id: str, checkpoint_id: str) -> bool:
+    """Whether the thread stands at this checkpoint. One of the root counts even if a sub-graph has gone on below it."""
+    found = run(
+        "SELECT checkpoint_ns FROM checkpoints WHERE thread_id = ? AND checkpoint_id = ?", (thread_id, checkpoint_id)
+    ).fetchone()
+    if found is None:
+        raise NotFound("checkpoint_not_found", ref=checkpoint_id, thread=thread_id)
+    below = "" if found[0] else " AND checkpoint_ns = ''"
+    newer = f"SELECT 1 FROM checkpoints WHERE thread_id = ? AND checkpoint_id > ?{below} LIMIT 1"
+    return run(newer, (thread_id, checkpoint_id)).fetchone() is None
+
+
+def _copy(run: Run, table: str, source: str, target: str, only: str = "", *values: str) -> int:
+    columns = _COLUMNS[table]
+    sql = f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table} WHERE thread_id = ? {only}"
+    return run(sql, (target, source, *values)).rowcount

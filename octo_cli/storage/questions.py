@@ -1,0 +1,86 @@
+"""Open questions of every thread, for the inbox and for what a passed deadline does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.moments import restamp, stamp
+from octo_cli.wire.forms import Question
+
+# One run puts its questions in the order of their steps, often at the same instant.
+_OLDEST_FIRST: Final = "ORDER BY created_at, rowid"
+
+
+class Questions:
+    _database: Database
+
+    def put_questions(self, thread_id: str, questions: Sequence[Question]) -> list[Question]:
+        """Make these the thread's open questions, and count them in its row. Returns them as they are stored.
+
+        A question that was open already keeps its first `created_at` and `expires_at`: answering its neighbour re-asks
+        it, and must not move its deadline.
+        """
+        with self._database.write() as run:
+            known = self._known(run, thread_id)
+            stored = [_first_seen(question, known) for question in questions]
+            run("DELETE FROM octo_questions WHERE thread_id = ?", (thread_id,))
+            for question in stored:
+                _insert(run, thread_id, question, known)
+            run("UPDATE octo_threads SET pending = ? WHERE thread_id = ?", (len(stored), thread_id))
+        return stored
+
+    def questions(self, thread_id: str | None = None) -> list[Question]:
+        """Oldest first, of one thread or of all."""
+        if thread_id is None:
+            return self._decoded(self._database.read(f"SELECT question FROM octo_questions {_OLDEST_FIRST}"))
+        sql = f"SELECT question FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
+        return self._decoded(self._database.read(sql, thread_id))
+
+    def due_questions(self, now: datetime) -> list[Question]:
+        """Those whose `expires_at` has passed and which nobody has marked yet, oldest first."""
+        sql = f"SELECT question FROM octo_questions WHERE expires_at <= ? AND timed_out_at IS NULL {_OLDEST_FIRST}"
+        return self._decoded(self._database.read(sql, stamp(now)))
+
+    def mark_timed_out(self, question_id: str, now: datetime, *, thread_id: str | None = None) -> bool:
+        """False when it was marked before or is no longer open: of several processes, one gets True.
+
+        A fork shares its original's question ids; `thread_id` tells them apart.
+        """
+        where, values = ("", ()) if thread_id is None else (" AND thread_id = ?", (thread_id,))
+        with self._database.write() as run:
+            marked = run(
+                f"UPDATE octo_questions SET timed_out_at = ? WHERE question_id = ? AND timed_out_at IS NULL{where}",
+                (stamp(now), question_id, *values),
+            )
+        return marked.rowcount > 0
+
+    def _known(self, run: Run, thread_id: str) -> dict[str, tuple[Question, str | None]]:
+        """The open questions by id, each with when it was marked as timed out."""
+        rows = run("SELECT question, timed_out_at FROM octo_questions WHERE thread_id = ?", (thread_id,)).fetchall()
+        questions = self._decoded(rows)
+        return {question.id: (question, row[1]) for question, row in zip(questions, rows, strict=True)}
+
+    def _decoded(self, rows: Sequence[Row]) -> list[Question]:
+        return [self._database.decode(row[0], Question) for row in rows]
+
+
+def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]]) -> Question:
+    if question.id not in known:
+        return question
+    first, _ = known[question.id]
+    return msgspec.structs.replace(question, created_at=first.created_at, expires_at=first.expires_at)
+
+
+def _insert(run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]]) -> None:
+    _, timed_out_at = known.get(question.id, (None, None))
+    run(
+        "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, question)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(thread_id, question.id, restamp(question.created_at), restamp(question.expires_at or "") or None),
+            *(timed_out_at, msgspec.json.encode(question).decode()),
+        ),
+    )

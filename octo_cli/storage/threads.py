@@ -1,0 +1,224 @@
+"""The thread index: one row a thread, so that lists, lookups and titles never read a checkpoint."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypedDict, Unpack
+from unicodedata import normalize
+
+import msgspec
+from msgspec import Struct
+
+from octo_cli.errors import NotFound, UsageError
+from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.leases import held_threads, refuse_if_held
+from octo_cli.storage.moments import stamp, wall_clock
+from octo_cli.wire.work import ThreadRecord, ThreadStatus
+
+PREFIX: Final = 4
+LAST: Final = "last"
+
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_COLUMNS: Final = "thread_id, title, status, user_name, created_at, updated_at, pending, turns, documents"
+_NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
+# A row left `running` by an owner who died is shown as `active`.
+_STORED_AS: Final[dict[ThreadStatus, tuple[ThreadStatus, ...]]] = {"active": ("active", "running")}
+_SETS: Final = {
+    "status": "status = ?",
+    "title": "title = CASE WHEN titled_by_user = 1 THEN title ELSE ? END",
+    "turns_added": "turns = turns + ?",
+    "active_seconds": "active_seconds = ?",
+    "graph_version": "graph_version = ?",
+    "failure": "failure = ?",
+}
+_TABLES: Final = ("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_threads")
+_LANGGRAPH_TABLES: Final = ("checkpoints", "writes")
+_NEAR_AMONG: Final = 200
+_NAMED: Final = 5
+
+
+class ThreadDetails(Struct, frozen=True):
+    """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out."""
+
+    graph_version: str | None
+    active_seconds: float
+    failure: dict[str, Any] | None
+    titled_by_user: bool
+
+
+class Changes(TypedDict, total=False):
+    """What `touch` may change; None and absent both mean unchanged.
+
+    `title` is an automatic one and never replaces a person's. `failure` is JSON; a `status` given without it clears it.
+    """
+
+    status: ThreadStatus | None
+    title: str | None
+    turns_added: int
+    active_seconds: float | None
+    graph_version: str | None
+    failure: dict[str, Any] | None
+
+
+class Threads:
+    _database: Database
+
+    def create_thread(self, thread_id: str, *, title: str, user: str, now: datetime) -> ThreadRecord:
+        """Raises UsageError "thread_id_invalid" or "thread_exists"."""
+        if not _ID.fullmatch(thread_id) or thread_id == LAST:
+            raise UsageError("thread_id_invalid", ref=thread_id)
+        at = stamp(now)
+        record = ThreadRecord(thread_id, normalize("NFC", title), "active", user, at, at)
+        with self._database.write() as run:
+            if run("SELECT 1 FROM octo_threads WHERE thread_id = ?", (thread_id,)).fetchone():
+                raise UsageError("thread_exists", ref=thread_id)
+            run(
+                "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
+                f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_RECENCY})",
+                (thread_id, record.title, record.status, user, at, at),
+            )
+        return record
+
+    def thread(self, thread_id: str, *, now: datetime | None = None) -> ThreadRecord | None:
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM octo_threads WHERE thread_id = ?", thread_id)
+        return _shown(rows, held_threads(self._database, now or wall_clock()))[0] if rows else None
+
+    def thread_details(self, thread_id: str) -> ThreadDetails | None:
+        rows = self._database.read(
+            "SELECT graph_version, active_seconds, failure, titled_by_user FROM octo_threads WHERE thread_id = ?",
+            thread_id,
+        )
+        if not rows:
+            return None
+        graph_version, active_seconds, failure, titled_by_user = rows[0]
+        problem = self._database.decode(failure, dict[str, Any]) if failure else None
+        return ThreadDetails(graph_version, active_seconds, problem, bool(titled_by_user))
+
+    def threads(
+        self,
+        *,
+        status: ThreadStatus | None = None,
+        user: str | None = None,
+        limit: int | None = None,
+        now: datetime | None = None,
+    ) -> list[ThreadRecord]:
+        """Most recently touched first. `now` is real time, for telling a live owner from an expired one."""
+        held = held_threads(self._database, now or wall_clock())
+        sql, values = _listing(status, user)
+        if limit is not None and status != "running":
+            # Of the rows read, at most those being run now are shown under another status.
+            sql, values = f"{sql} LIMIT ?", (*values, limit + len(held))
+        shown = _shown(self._database.read(sql, *values), held)
+        return list(islice((record for record in shown if status in (None, record.status)), limit))
+
+    def resolve(self, ref: str) -> str:
+        """The full id of what a person typed: an id, a prefix of 4 characters or more, an exact title, or "last".
+
+        Raises NotFound "thread_not_found" (ref, near) or "thread_ambiguous" (ref, matches); `near` and `matches` are
+        `id "title"` lists, "—" when there are none.
+        """
+        # An argument of the command line may hold bytes that are no text.
+        ref = normalize("NFC", ref).encode("utf-8", "replace").decode("utf-8")
+        if self._database.read("SELECT 1 FROM octo_threads WHERE thread_id = ?", ref):
+            return ref
+        matches = self._newest(1) if ref == LAST else self._matching(ref)
+        if not matches:
+            raise NotFound("thread_not_found", ref=ref, near=_named(self._near(ref)))
+        if len(matches) > 1:
+            raise NotFound("thread_ambiguous", ref=ref, matches=_named(matches))
+        return str(matches[0][0])
+
+    def touch(self, thread_id: str, *, now: datetime, **changes: Unpack[Changes]) -> None:
+        """Note that something happened to the thread, which makes it the most recent one."""
+        given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
+        if "status" in given:
+            given.setdefault("failure", None)
+        sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
+        values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
+        with self._database.write() as run:
+            _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
+
+    def rename(self, thread_id: str, title: str) -> None:
+        """A person's title: no automatic one replaces it."""
+        with self._database.write() as run:
+            renamed = run(
+                "UPDATE octo_threads SET title = ?, titled_by_user = 1 WHERE thread_id = ?",
+                (normalize("NFC", title), thread_id),
+            )
+            _one_row(renamed.rowcount, thread_id)
+
+    def delete(self, thread_ids: Sequence[str], *, now: datetime | None = None) -> int:
+        """Remove every row of these threads, checkpoints and audit included; returns how many threads there were.
+
+        Raises ThreadBusy, and removes none, when one of them is being run.
+        """
+        tables = [name for name in _LANGGRAPH_TABLES if self._database.has_table(name)] + list(_TABLES)
+        with self._database.write() as run:
+            for thread_id in thread_ids:
+                refuse_if_held(run, thread_id, now or wall_clock())
+            return sum(_delete_thread(run, tables, thread_id) for thread_id in thread_ids)
+
+    def _matching(self, ref: str) -> list[Row]:
+        # A range, since LIKE would ignore case and so the index. All ids are ASCII: "\x7f" comes after any of them.
+        low, high = (ref, f"{ref}\x7f") if len(ref) >= PREFIX else ("", "")
+        return self._database.read(
+            "SELECT thread_id, title FROM octo_threads WHERE (title = ? AND title <> '')"
+            " OR (thread_id >= ? AND thread_id < ?) ORDER BY recency DESC LIMIT ?",
+            *(ref, low, high, _NAMED),
+        )
+
+    def _near(self, ref: str) -> list[Row]:
+        from difflib import get_close_matches
+
+        rows = self._newest(_NEAR_AMONG)
+        named = {name: row for row in reversed(rows) for name in (row[0], row[0][: len(ref)], row[1])}
+        close = get_close_matches(ref, named, n=_NAMED, cutoff=0.5)
+        return list({named[name][0]: named[name] for name in close}.values())
+
+    def _newest(self, count: int) -> list[Row]:
+        return self._database.read("SELECT thread_id, title FROM octo_threads ORDER BY recency DESC LIMIT ?", count)
+
+
+def _listing(status: ThreadStatus | None, user: str | None) -> tuple[str, tuple[object, ...]]:
+    conditions: list[str] = []
+    values: list[object] = []
+    if status is not None:
+        stored = _STORED_AS.get(status, (status,))
+        conditions.append(f"status IN ({', '.join('?' * len(stored))})")
+        values += stored
+    if user is not None:
+        conditions.append("user_name = ?")
+        values.append(user)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {_COLUMNS} FROM octo_threads{where} ORDER BY recency DESC", tuple(values)
+
+
+def _shown(rows: Sequence[Row], held: set[str]) -> list[ThreadRecord]:
+    records = (ThreadRecord(*row) for row in rows)
+    return [
+        msgspec.structs.replace(record, status="active")
+        if record.status == "running" and record.thread_id not in held
+        else record
+        for record in records
+    ]
+
+
+def _column(name: str, value: object) -> object:
+    if name == "failure" and value is not None:
+        return msgspec.json.encode(value).decode()
+    return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
+
+
+def _one_row(rows: int, thread_id: str) -> None:
+    if not rows:
+        raise NotFound("thread_not_found", ref=thread_id, near=_named([]))
+
+
+def _named(rows: Sequence[Row]) -> str:
+    return ", ".join(f'{thread_id} "{title}"' for thread_id, title in rows) or "—"
+
+
+def _delete_thread(run: Run, tables: Sequence[str], thread_id: str) -> int:
+    """1 if the thread was in the index (the last table), else 0."""
+    return [run(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,)).rowcount for table in tables][-1]
