@@ -1,0 +1,89 @@
+"""The document types there are: the user's folders before the program's own. Listing them reads heads only."""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from octo_cli.documents.declaration import Declaration
+from octo_cli.documents.document_type import DocumentType
+from octo_cli.documents.rules import read_law, read_rules
+from octo_cli.errors import Failed, NotFound, OctoError
+from octo_cli.wire.work import TypeCard
+
+PACKAGE_TYPES: Final = Path(__file__).parent / "types"
+
+
+class Catalog:
+    """Document types by name. A folder holds one folder a type; the first folder that has a name wins.
+
+    `Catalog((home / "documents", PACKAGE_TYPES))`; a folder that does not exist is an empty one.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (PACKAGE_TYPES,)) -> None:
+        self._folders = tuple(folders)
+        self._found: dict[str, DocumentType] = {}
+
+    def cards(self) -> tuple[TypeCard, ...]:
+        """A card for each type, in the order of names; one whose head cannot be read is left out (see `problems`)."""
+        return tuple(card for card in map(_card, self._type_folders().values()) if card is not None)
+
+    def find(self, name: str) -> DocumentType:
+        """Raises NotFound("document_type_not_found", name, known) and Failed("document_type_broken", name, reason)."""
+        if name not in self._found:
+            folders = self._type_folders()
+            if name not in folders:
+                raise NotFound("document_type_not_found", name=name, known=", ".join(folders))
+            self._found[name] = _load(folders[name])
+        return self._found[name]
+
+    def problems(self) -> tuple[OctoError, ...]:
+        """What `find` would raise for each type that is broken; reads every folder."""
+        return tuple(self._troubles())
+
+    def _troubles(self) -> Iterator[OctoError]:
+        for name in self._type_folders():
+            try:
+                self.find(name)
+            except OctoError as exc:
+                yield exc
+
+    def _type_folders(self) -> dict[str, Path]:
+        first: dict[str, Path] = {}
+        for folder in self._folders:
+            for path in sorted(folder.glob("*/type.toml")):
+                first.setdefault(path.parent.name, path.parent)
+        return dict(sorted(first.items()))
+
+
+def _card(folder: Path) -> TypeCard | None:
+    try:
+        head = _head(folder)
+        return TypeCard(folder.name, dict(head["title"]), tuple(head.get("aliases", ())))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _head(folder: Path) -> dict[str, Any]:
+    """A `type.toml` up to its first table of fields or rules."""
+    text = (folder / "type.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text.partition("\n[[")[0])
+
+
+def _load(folder: Path) -> DocumentType:
+    try:
+        declared = tomllib.loads((folder / "type.toml").read_text(encoding="utf-8"))
+        declaration = msgspec.convert(declared, Declaration)
+    except (OSError, ValueError, msgspec.MsgspecError) as exc:
+        raise Failed("document_type_broken", name=folder.name, reason=str(exc)) from exc
+    if declaration.name != folder.name:
+        raise Failed("document_type_broken", name=folder.name, reason=f"type.toml calls itself {declaration.name!r}")
+    found = DocumentType(declaration, folder, law=read_law(PACKAGE_TYPES), rules=read_rules(PACKAGE_TYPES))
+    if folder.parent != PACKAGE_TYPES:
+        found.check()
+    return found
+
+
+__all__ = ["PACKAGE_TYPES", "Catalog", "DocumentType"]

@@ -1,0 +1,231 @@
+"""The field types: how an answer becomes JSON, how JSON is shown. One table; how people write is `values`' matter.
+
+Three forms of a value: *raw* (what was answered), *JSON* (what is stored, see `wire.forms.FieldValue`), and *live*
+(what formulas and templates reckon with: dates and decimals instead of their texts).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import Any, Final
+
+from octo_cli.i18n import Language
+from octo_cli.values import contact, dates, money, names
+from octo_cli.values.found import Unreadable, shorten
+from octo_cli.values.text import clean, half_width, one_line
+from octo_cli.wire.forms import FieldSpec
+
+BLANK: Final = "____"
+
+
+@dataclass(frozen=True)
+class FieldType:
+    """`example` shows what may be answered, in figures or words of either language."""
+
+    read: Callable[[Any, date], Any]
+    written: Callable[[Any, Language], str]
+    example: str
+
+    def parse(self, raw: object, *, today: date) -> Any:
+        """The JSON value of an answer, a text or JSON already; None for an empty text. Raises Unreadable."""
+        if raw is None or (isinstance(raw, str) and not one_line(raw)):
+            return None
+        return self.read(raw, today)
+
+    def show(self, value: Any, language: Language) -> str:
+        """The value for a person; "" for a blank."""
+        return "" if value is None else self.written(value, language)
+
+
+def read(spec: FieldSpec, raw: object, *, today: date) -> Any:
+    """The JSON value of an answer, within the field's choices and limits; None for an empty one. Raises Unreadable."""
+    value = FIELD_TYPES[spec.type].parse(raw, today=today)
+    if value is None:
+        return [] if spec.type == "list" and raw is not None else None
+    if spec.type == "choice":
+        return _chosen(spec, value)
+    if spec.type in _COUNTED:
+        _check_limits(spec, value)
+    return value
+
+
+def show(spec: FieldSpec, value: Any, language: Language) -> str:
+    """A field's value for a person; "" for a blank."""
+    for choice in spec.choices:
+        if choice.value == value:
+            return choice.label[language]
+    return FIELD_TYPES[spec.type].show(value, language)
+
+
+def accepted(spec: FieldSpec) -> str:
+    """What a field takes, without a word of prose: its choices, or an example and its limits."""
+    if spec.choices:
+        return ", ".join(f"{choice.value} ({' / '.join(choice.label.values())})" for choice in spec.choices)
+    example = spec.example or FIELD_TYPES[spec.type].example
+    if spec.minimum is None and spec.maximum is None:
+        return example
+    limits = "..".join("" if limit is None else f"{limit:,}" for limit in (spec.minimum, spec.maximum))
+    return f"{example} [{limits}]"
+
+
+def is_blank(value: Any) -> bool:
+    return value is None or value in ("", [])
+
+
+def live(spec: FieldSpec, value: Any) -> Any:
+    """What formulas and templates see of a JSON value."""
+    if value is None or value == "":
+        return None
+    return _LIVE.get(spec.type, lambda json: json)(value)
+
+
+def plain(value: Any) -> Any:
+    """The JSON of a live value."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return list(value)  # a default's own list stays its own
+    return str(value) if isinstance(value, Decimal) else value
+
+
+# How each type reads.
+
+
+def _text(raw: Any, _: date) -> str:
+    return one_line(_string(raw))
+
+
+def _long_text(raw: Any, _: date) -> str:
+    return clean(_string(raw)).strip()
+
+
+def _string(raw: Any) -> str:
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        return str(raw)
+    raise Unreadable("not_text", text=shorten(str(raw)))
+
+
+def _of_text(parse: Callable[[str], Any]) -> Callable[[Any, date], Any]:
+    return lambda raw, _: parse(_string(raw))
+
+
+def _won(raw: Any, _: date) -> int:
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    return money.parse_won(_string(raw))
+
+
+def _date(raw: Any, today: date) -> str:
+    return dates.parse_date(_string(raw), today).isoformat()
+
+
+def _integer(raw: Any, _: date) -> int:
+    """A whole number; a unit may follow it (2통, 14 days)."""
+    match = re.fullmatch(r"([+-]?[0-9][0-9,]{0,17})(?:\.0)?[ ]?[^\W\d]{0,8}", half_width(one_line(_string(raw))))
+    if match is None:
+        raise Unreadable("not_a_number", text=shorten(str(raw)))
+    return int(match[1].replace(",", ""))
+
+
+def _decimal(raw: Any, _: date) -> str:
+    """A number as its shortest text, so that nothing is rounded; an area's unit may follow it."""
+    text = re.sub(r"[ ]?(?:㎡|m²|m2|제곱미터)$", "", half_width(one_line(_string(raw)))).replace(",", "")
+    try:
+        number = Decimal(text)
+    except InvalidOperation as exc:
+        raise Unreadable("not_a_number", text=shorten(str(raw))) from exc
+    if not number.is_finite() or abs(number) >= 10**15 or len(f"{number:f}") > 24:
+        raise Unreadable("not_a_number", text=shorten(str(raw)))
+    return f"{number:f}"
+
+
+def _bool(raw: Any, _: date) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    answer = _YES_NO.get(_string(raw).strip().casefold())
+    if answer is None:
+        raise Unreadable("not_yes_or_no", text=shorten(str(raw)))
+    return answer
+
+
+def _list(raw: Any, today: date) -> list[str]:
+    items = re.split(r"[\n;]", clean(raw)) if isinstance(raw, str) else raw
+    if not isinstance(items, list | tuple):
+        raise Unreadable("not_a_list", text=shorten(str(raw)))
+    return [item for item in (_text(item, today) for item in items) if item]
+
+
+def _chosen(spec: FieldSpec, answer: str) -> str:
+    wanted = answer.casefold()
+    for choice in spec.choices:
+        if wanted in (choice.value.casefold(), *(label.casefold() for label in choice.label.values())):
+            return choice.value
+    raise Unreadable("not_a_choice", text=shorten(answer))
+
+
+def _check_limits(spec: FieldSpec, value: Any) -> None:
+    number = Decimal(value)
+    too_small = spec.minimum is not None and number < spec.minimum
+    too_large = spec.maximum is not None and number > spec.maximum
+    if too_small or too_large:
+        raise Unreadable("out_of_range", text=shorten(str(value)))
+
+
+# How each type is written.
+
+
+def _as_it_is(value: Any, _: Language) -> str:
+    return str(value)
+
+
+def _show_won(value: int, language: Language) -> str:
+    # What remains of a deposit can fall below zero while a person is still typing.
+    return f"-{money.show_won(-value, language)}" if value < 0 else money.show_won(value, language)
+
+
+def _show_date(value: str, language: Language) -> str:
+    return dates.show_date(date.fromisoformat(value), language)
+
+
+def _show_bool(value: bool, language: Language) -> str:
+    return {"ko": ("아니오", "예"), "en": ("no", "yes")}[language][bool(value)]
+
+
+def _show_list(value: list[str], _: Language) -> str:
+    return "; ".join(value)
+
+
+_YES_NO: Final = {
+    **dict.fromkeys(("예", "네", "yes", "true", "y", "1", "o"), True),
+    **dict.fromkeys(("아니오", "아니요", "no", "false", "n", "0", "x"), False),
+}
+_COUNTED: Final = frozenset({"won", "integer", "decimal", "period"})
+_LIVE: Final[Mapping[str, Callable[[Any], Any]]] = {"date": date.fromisoformat, "decimal": Decimal}
+
+FIELD_TYPES: Final[Mapping[str, FieldType]] = MappingProxyType(
+    {
+        "text": FieldType(_text, _as_it_is, "전부"),
+        "longtext": FieldType(_long_text, _as_it_is, "…"),
+        "name": FieldType(_of_text(names.parse_name), _as_it_is, "홍길동, 주식회사 가나다"),
+        "address": FieldType(
+            _of_text(contact.parse_address), _as_it_is, "서울특별시 마포구 월드컵북로 396, 101동 1203호"
+        ),
+        "phone": FieldType(_of_text(contact.parse_phone), _as_it_is, "010-1234-5678"),
+        "email": FieldType(_of_text(contact.parse_email), _as_it_is, "hong@example.com"),
+        "account": FieldType(_of_text(contact.parse_bank_account), _as_it_is, "국민은행 000-00-0000-000 김영희"),
+        "won": FieldType(_won, _show_won, "5천만원, 50000000"),
+        "integer": FieldType(_integer, lambda value, _: f"{value:,}", "2"),
+        "decimal": FieldType(_decimal, _as_it_is, "84.97"),
+        "date": FieldType(_date, _show_date, "2027-03-01, 2027년 3월 1일"),
+        "period": FieldType(_of_text(dates.parse_months), dates.show_months, "2년, 24"),
+        "day": FieldType(_of_text(dates.parse_day), dates.show_day, "25, last"),
+        "bool": FieldType(_bool, _show_bool, "yes, no"),
+        "choice": FieldType(_text, _as_it_is, ""),
+        "list": FieldType(_list, _show_list, "…; …"),
+    }
+)

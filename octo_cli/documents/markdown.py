@@ -1,0 +1,134 @@
+"""Templates to canonical Markdown. What a person wrote is escaped here, so that it cannot forge any structure.
+
+Jinja's `finalize` plays the part of autoescape: whatever a template prints passes through `printed`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from octo_cli.documents.fields import BLANK, FIELD_TYPES, plain
+from octo_cli.i18n import Language
+from octo_cli.values.contact import mask_rrn
+from octo_cli.values.names import josa
+from octo_cli.values.text import one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+# `_` only where it could open or close an emphasis, so that an e-mail address stays as it was written.
+_STRUCTURE: Final = re.compile(r"[\\`*\[\]<>|~#]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_LINE_START: Final = re.compile(r"^(?:(?=[-+=])|(\d{1,9})(?=[.)](?:\s|$)))")
+
+
+class Markdown(str):
+    """Text that is Markdown already and is printed as it is."""
+
+
+NAMES: Final = frozenset({"number", "language"})
+
+
+class BrokenTemplate(ValueError):
+    """The template cannot be read or rendered; the message says why, for the author of the folder."""
+
+
+class Numbering:
+    """Numbers articles and their items in the order they print, so that an article left out leaves no gap.
+
+    `number.article("rent")` begins an article and remembers it, `number.item()` counts inside it, `number.of("rent")`
+    is the number of an article that came before.
+    """
+
+    def __init__(self) -> None:
+        self._articles: list[str] = []
+        self._items = 0
+
+    def article(self, name: str = "") -> int:
+        self._articles.append(name)
+        self._items = 0
+        return len(self._articles)
+
+    def item(self) -> int:
+        self._items += 1
+        return self._items
+
+    def of(self, name: str) -> int:
+        return self._articles.index(name) + 1
+
+
+class MarkdownTemplate:
+    """A `.md.j2` file in one language; compiled on first use."""
+
+    def __init__(self, path: Path, language: Language) -> None:
+        self._path = path
+        self._language = language
+        self._compiled: Template | None = None
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The document for live values, all of them optional. Raises BrokenTemplate."""
+        from jinja2 import TemplateError
+
+        try:
+            text = self._template().render(values, language=self._language, number=Numbering())
+        except (TemplateError, OSError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as exc:
+            raise BrokenTemplate(f"{self._path.name}: {exc}") from exc
+        return _tidy(text)
+
+    def undeclared(self, declared: frozenset[str]) -> frozenset[str]:
+        """The variables the template uses beyond those declared. Raises BrokenTemplate."""
+        from jinja2 import TemplateError, meta
+
+        try:
+            used = meta.find_undeclared_variables(_environment(self._language).parse(self._source()))
+        except (TemplateError, OSError, UnicodeError) as exc:
+            raise BrokenTemplate(f"{self._path.name}: {exc}") from exc
+        return frozenset(used - declared - NAMES)
+
+    def _template(self) -> "Template":
+        if self._compiled is None:
+            self._compiled = _environment(self._language).from_string(self._source())
+        return self._compiled
+
+    def _source(self) -> str:
+        return self._path.read_text(encoding="utf-8")
+
+
+def printed(value: Any) -> Any:
+    """What a template prints for a value: text escaped, a blank as `____`."""
+    if isinstance(value, Markdown):
+        return value
+    if value is None or value == "":
+        return BLANK
+    return escape(value) if isinstance(value, str) else value
+
+
+def escape(text: str) -> str:
+    """A person's text as one line of Markdown that means exactly its characters; full RRNs are masked."""
+    line = _STRUCTURE.sub(r"\\\g<0>", one_line(mask_rrn(text)))
+    return _LINE_START.sub(r"\1\\", line) or BLANK
+
+
+def _tidy(text: str) -> str:
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
+
+
+@cache
+def _environment(language: Language) -> "ImmutableSandboxedEnvironment":
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined, finalize=printed, autoescape=False
+    )
+    for name, kind in FIELD_TYPES.items():
+        environment.filters[name] = _shown(kind.show, language)
+    environment.filters["josa"] = lambda word, pair: Markdown(printed(word) + josa(word or "", pair))
+    return environment
+
+
+def _shown(show: Any, language: Language) -> Any:
+    return lambda value: show(plain(value), language)
