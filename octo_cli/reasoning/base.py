@@ -1,0 +1,85 @@
+"""The mind's face: one Protocol, whatever thinks behind it. Nothing here knows a provider, a folder or a store."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from octo_cli.wire.forms import FieldSpec, Issue, Proposal
+from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Message, Plan, StepResult, TypeCard
+
+# Below this a mind says that it does not know what is asked, and the person is asked instead.
+LOW_CONFIDENCE: Final = 0.5
+
+
+class Request(Struct, frozen=True):
+    """One thing a person said, with all a mind may look at to understand it.
+
+    `today` is the clock's date in the user's zone; `agents` are those that can run here; `documents` are the thread's
+    own, newest first; `chosen` is what the person picked when asked to clarify (`category` and/or `document_type`).
+    """
+
+    text: str
+    language: Language
+    today: date
+    agents: tuple[AgentCard, ...] = ()
+    document_types: tuple[TypeCard, ...] = ()
+    documents: tuple[DocumentRef, ...] = ()
+    history: tuple[Message, ...] = ()
+    chosen: Mapping[str, str] = {}
+
+
+class Paper(Protocol):
+    """What a mind needs of a document type to draft and review: the type renders and checks itself."""
+
+    name: str
+
+    @property
+    def fields(self) -> Sequence[FieldSpec]: ...
+
+    def render(self, values: Mapping[str, Any], language: Language) -> str: ...
+
+    def review(
+        self, values: Mapping[str, Any], text: str, *, language: Language, today: date
+    ) -> Mapping[str, tuple[Issue, ...]]: ...
+
+
+class Reasoner(Protocol):
+    """A mind. Two exist: `offline` (rules) and a language model; both pass the same contract tests."""
+
+    name: str
+
+    async def understand(self, request: Request) -> Intent:
+        """What is asked. A category no agent serves is still named ("code"), the plan then says so."""
+        ...
+
+    async def plan(self, request: Request, intent: Intent) -> Plan:
+        """Steps for the agents in `request.agents`; empty when nothing needs doing (a greeting, an open question).
+
+        A contract step carries `inputs["document_type"]`, or `inputs["document_id"]` too when it edits a document of
+        this thread; without either the type is still unknown and the person is asked.
+        """
+        ...
+
+    async def extract(self, request: Request, fields: Sequence[FieldSpec]) -> Sequence[Proposal]:
+        """Values the text states for these fields, at most one a field, none guessed."""
+        ...
+
+    async def draft(self, paper: Paper, values: Mapping[str, Any], language: Language) -> str:
+        """The document's canonical Markdown; blanks are shown as `____`."""
+        ...
+
+    async def review(
+        self, paper: Paper, values: Mapping[str, Any], text: str, *, language: Language, today: date
+    ) -> Mapping[str, tuple[Issue, ...]]:
+        """Remarks on a draft, by the field each is about."""
+        ...
+
+    async def summarise(self, results: Sequence[StepResult], language: Language) -> str:
+        """One answer out of the steps' results."""
+        ...
+
+    def answer(self, request: Request, intent: Intent) -> AsyncIterator[str]:
+        """Talk: a greeting, an open question, a request no agent here can serve. Yields text as it comes."""
+        ...

@@ -1,0 +1,195 @@
+"""From what is asked to who does it: one step for each errand a request names, in the order it names them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from msgspec.structs import replace
+
+from octo_cli.i18n import words
+from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
+from octo_cli.reasoning.intent import understand
+from octo_cli.reasoning.naming import Mention
+from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
+from octo_cli.reasoning.topics import topic_of
+from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, TypeCard
+
+
+class _Errand(NamedTuple):
+    agent: str
+    task: str
+    inputs: dict[str, Any]
+    waits: bool = False
+
+
+def plan(request: Request, intent: Intent) -> Plan:
+    """One step an errand; they run in parallel unless one says it builds on those before it.
+
+    Errands no agent in `request.agents` can do are left out; talk has none.
+    """
+    served = {card.name for card in request.agents}
+    request = replace(request, text=ends_of(request.text))
+    errands = [errand for errand in _errands(request, intent) if errand.agent in served]
+    waiting = any(errand.waits for errand in errands[1:])
+    steps = tuple(
+        Step(
+            step_id=str(number),
+            agent=errand.agent,
+            task=errand.task,
+            depends_on=tuple(str(earlier) for earlier in range(1, number)) if errand.waits else (),
+            inputs=errand.inputs,
+        )
+        for number, errand in enumerate(errands, 1)
+    )
+    return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps)
+
+
+def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
+    if intent.category == "chat":
+        return
+    pieces = _pieces(request) if not request.chosen else ()
+    if len({piece.category for piece in pieces if piece.category}) < 2:
+        yield from _of_category(request, intent.category, request.text, intent.language)
+        return
+    for piece in pieces:
+        category = piece.category or intent.category
+        for errand in _of_category(request, category, piece.text, intent.language):
+            yield errand._replace(waits=_BUILDING_ON.search(piece.text) is not None)
+
+
+def _of_category(request: Request, category: str, text: str, language: Language) -> Iterator[_Errand]:
+    if category == "contract":
+        yield from _papers(replace(request, text=text), language)
+        return
+    topic = topic_of(text)
+    said = words(language)
+    name = f"offline.task_{category}"
+    task = said(name, topic=_shortened(topic)) if said.has(name) else _shortened(text)
+    yield _Errand(category, task, {"query": topic})
+
+
+class _Piece(NamedTuple):
+    category: str | None  # None as long as nothing is ordered
+    text: str
+
+
+_JOINT: Final = re.compile(
+    r"(?<=[가-힣]고)\s+|(?<=[가-힣])(?:해서|면서|아서|어서)\s+|\s*(?:그리고|그다음에?|그 다음에?|다음에|후에|"
+    r"뒤에)\s+|[;\n]\s*|(?<=[.!?])\s+|"
+    r",?\s+(?:and\s+then|then|and)\s+(?=[a-z]+\s)|,\s+then\s+",
+    re.I,
+)
+_SEARCH_ORDER: Final = re.compile(
+    r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명해|분석해|요약해|\b(?:find|search|look\s+up|look\s+for|research|"
+    r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
+    re.I,
+)
+_BUILDING_ON: Final = re.compile(
+    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|그에\s?맞[춰게]|"
+    r"\bbased\s+on\s+(?:it|that|this|them|the\s+result)|\busing\s+(?:it|that|the\s+result|what\s+you)",
+    re.I,
+)
+
+
+def _pieces(request: Request) -> tuple[_Piece, ...]:
+    """The request cut where one errand ends and another begins; () when it is all one.
+
+    A piece stands for itself only if it orders something of its own category; any other belongs to the piece before it,
+    so that a document's facts, however many sentences long, stay with the document.
+    """
+    if not _SEARCH_ORDER.search(request.text):
+        return ()
+    pieces: list[_Piece] = []
+    for text in _cut(request.text):
+        category = _ordered(replace(request, text=text))
+        if pieces and (category is None or pieces[-1].category in (None, category)):
+            pieces[-1] = _Piece(category or pieces[-1].category, f"{pieces[-1].text} {text}")
+        else:
+            pieces.append(_Piece(category, text))
+    return tuple(pieces)
+
+
+def _cut(text: str) -> Iterator[str]:
+    start = 0
+    for joint in _JOINT.finditer(text):
+        yield text[start : joint.start()]
+        start = joint.end()
+    yield text[start:]
+
+
+def _ordered(request: Request) -> str | None:
+    """The category a piece orders by itself, or None."""
+    intent = understand(request)
+    if intent.confidence < LOW_CONFIDENCE or intent.category == "chat":
+        return None
+    if intent.category == "contract":
+        signals = Signals(request)
+        return "contract" if signals.orders_paper or signals.edits else None
+    return intent.category if _SEARCH_ORDER.search(request.text) or intent.category == "code" else None
+
+
+def _papers(request: Request, language: Language) -> Iterator[_Errand]:
+    """One errand a document: the one that is edited, those that are named, or one whose type is still to be asked."""
+    said = words(language)
+    signals = Signals(request)
+    chosen = request.chosen.get("document_type")
+    if not chosen and (target := _edited(request, signals)):
+        inputs = {"document_id": target.document_id, "document_type": target.document_type}
+        title = title_of(request.document_types, target.document_type, language) or target.title
+        yield _Errand("contract", said("offline.task_edit", title=title), inputs)
+        return
+    named = [_drafted(request, mention, language) for mention in signals.papers]
+    if chosen:
+        named = [errand for errand in named if "document_type" in errand.inputs]
+    if named:
+        yield from named
+        return
+    name = chosen or _implied(request, signals)
+    if name:
+        yield _draft(request, name, language)
+        return
+    yield _Errand("contract", said("offline.task_draft_unknown"), {})
+
+
+def _drafted(request: Request, mention: Mention, language: Language) -> _Errand:
+    if mention.document_type is None:
+        task = words(language)("offline.task_draft", title=mention.text)
+        return _Errand("contract", task, {"unsupported": mention.text})
+    return _draft(request, mention.document_type, language)
+
+
+def _draft(request: Request, name: str, language: Language) -> _Errand:
+    title = title_of(request.document_types, name, language) or name
+    return _Errand("contract", words(language)("offline.task_draft", title=title), {"document_type": name})
+
+
+def title_of(cards: tuple[TypeCard, ...], name: str, language: Language) -> str | None:
+    """A document type's title in a language, or in any; None when no card knows it."""
+    titles = next((card.title for card in cards if card.name == name), {})
+    return titles.get(language) or next(iter(titles.values()), None)
+
+
+def _edited(request: Request, signals: Signals) -> DocumentRef | None:
+    """The newest document of this thread that a change fits: by the type it names, else by the words it uses."""
+    if not signals.edits:
+        return None
+    named = [paper.document_type for paper in signals.papers]
+    if named:
+        return next((one for one in request.documents if one.document_type in named), None)
+    own = signals.types_by_words()
+    fitting = (one for name in own for one in request.documents if one.document_type == name)
+    return next(fitting, request.documents[0])
+
+
+def _implied(request: Request, signals: Signals) -> str | None:
+    """The type whose own words a text uses, two at least and no other's; never for business premises."""
+    if signals.is_about_business_premises or len(signals.types_by_words()) != 1:
+        return None
+    name = signals.types_by_words()[0]
+    distinct = {word for word in signals.field_words if re.fullmatch(FIELD_WORDS[name], word, re.I)}
+    return name if len(distinct) >= 2 and any(card.name == name for card in request.document_types) else None
+
+
+def _shortened(text: str, limit: int = 60) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

@@ -1,0 +1,82 @@
+"""What the offline mind says itself: greetings, what it cannot do and what helps instead, one answer of several."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from octo_cli.i18n import Words, words
+from octo_cli.reasoning.base import Request
+from octo_cli.reasoning.cues import TOPICS, heard
+from octo_cli.reasoning.signals import Signals
+from octo_cli.wire.work import Intent, Language, StepResult
+
+_THANKS: Final = re.compile(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
+
+
+def sentences(request: Request, intent: Intent) -> Iterator[str]:
+    """The answer to a request no step serves, sentence by sentence; joined they read as one paragraph."""
+    said = words(intent.language)
+    signals = Signals(request)
+    if signals.declines and intent.category == "chat":
+        yield said("offline.declined")
+        return
+    if unknown := [paper.text for paper in signals.papers if paper.document_type is None]:
+        yield said("offline.unsupported_type", name=", ".join(unknown))
+        yield from _types(request, said)
+        return
+    if intent.category == "chat":
+        yield from _chat(request, said)
+        return
+    yield from _no_agent(request, intent, said)
+
+
+def summary(results: Sequence[StepResult], language: Language) -> str:
+    """One answer: the only result's text, or each step by its number and task with what came of it."""
+    said = words(language)
+    if not results:
+        return said("offline.nothing_done")
+    if len(results) == 1:
+        return _outcome(results[0], said)
+    done = sum(result.status == "completed" for result in results)
+    head = said("offline.all_done" if done == len(results) else "offline.some_done", done=done, total=len(results))
+    parts = (f"{number}. {result.task}\n\n{_outcome(result, said)}" for number, result in enumerate(results, 1))
+    return "\n\n".join((head, *parts))
+
+
+def _outcome(result: StepResult, said: Words) -> str:
+    if result.problem is not None:
+        hint = f" {result.problem.hint}" if result.problem.hint else ""
+        return said("offline.step_failed", message=result.problem.message) + hint
+    return result.text or said(f"offline.step_{result.status}")
+
+
+def _chat(request: Request, said: Words) -> Iterator[str]:
+    if _THANKS.match(request.text):
+        yield said("offline.you_are_welcome")
+        return
+    social = any(cue.category == "chat" for cue, _ in heard(request.text, TOPICS))
+    yield said("offline.greeting" if social else "offline.open_question")
+    yield from _abilities(request, said)
+    if not social:
+        yield said("offline.connect_a_model")
+
+
+def _no_agent(request: Request, intent: Intent, said: Words) -> Iterator[str]:
+    """The category is understood, but nobody here does it."""
+    name = f"offline.no_{intent.category}"
+    yield said(name) if said.has(name) else said("offline.no_agent", agent=intent.category)
+    yield from _abilities(request, said)
+
+
+def _abilities(request: Request, said: Words) -> Iterator[str]:
+    served = {card.name for card in request.agents}
+    if "contract" in served:
+        yield from _types(request, said)
+    if "search" in served:
+        yield said("offline.can_search")
+
+
+def _types(request: Request, said: Words) -> Iterator[str]:
+    titles = [card.title.get(said.language, card.name) for card in request.document_types]
+    if titles:
+        yield said("offline.can_draft", titles=", ".join(titles))
