@@ -1,0 +1,83 @@
+"""Which agents there are: their cards, read without importing any of them, and their graphs, loaded when asked for."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from octo_cli.errors import NotFound
+from octo_cli.wire.work import AgentCard
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from octo_cli.agents.kit import Kit
+
+
+class UnknownAgent(NotFound):
+    def __init__(self, name: str, known: str) -> None:
+        super().__init__("agent_not_found", name=name, known=known)
+
+
+class _Agent(NamedTuple):
+    """A card and where to load the agent from: "module:attribute", a function that returns a compiled graph."""
+
+    card: AgentCard
+    build: str
+
+
+# To add an agent is to add it here.
+_AGENTS: Final = (
+    _Agent(
+        AgentCard(
+            name="search",
+            when={
+                "ko": "사용자가 지정한 폴더의 글과 메모에서 내용을 찾아 파일과 줄 번호로 알려 줍니다.",
+                "en": "Finds passages in the text and Markdown files of the user's folders and cites file and line.",
+            },
+            examples=(
+                "내 메모에서 전입신고 찾아줘",
+                "확정일자에 대해 알려 주세요",
+                "Find what my notes say about the deposit",
+            ),
+            tools=("read_files",),
+            needs=("search.folders",),
+        ),
+        "octo_cli.agents.search:build",
+    ),
+    _Agent(
+        AgentCard(
+            name="contract",
+            when={
+                "ko": "계약서 같은 문서의 초안을 만들고, 빈칸을 함께 채운 뒤, 승인을 받아 완성합니다.",
+                "en": "Drafts a contract or similar document, fills it in with the user, finishes it once approved.",
+            },
+            examples=(
+                "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원",
+                "월세를 55만원으로 바꿔줘",
+                "Draft a non-disclosure agreement",
+            ),
+            tools=("write_document",),
+        ),
+        "octo_cli.agents.contract:build",
+    ),
+)
+
+CARDS: Final = tuple(agent.card for agent in _AGENTS)
+
+
+class Registry:
+    """The agents that can run here."""
+
+    def __init__(self) -> None:
+        self._agents = {agent.card.name: agent for agent in _AGENTS}
+
+    def cards(self) -> tuple[AgentCard, ...]:
+        return tuple(agent.card for agent in self._agents.values())
+
+    def graph(self, name: str) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+        """The agent's compiled sub-graph. Raises UnknownAgent."""
+        if name not in self._agents:
+            raise UnknownAgent(name, known=", ".join(self._agents))
+        module, _, attribute = self._agents[name].build.partition(":")
+        build: Callable[[], CompiledStateGraph[Any, Kit, Any, Any]] = getattr(import_module(module), attribute)
+        return build()

@@ -1,0 +1,55 @@
+"""The supervisor's edges, and only edges.
+
+START → guard → recall → understand → make_plan → dispatch ⇉ one sub-graph per ready step ⇉ gather
+                           ▲ clarify (asks) ▲                 ▲          more steps ready ──────┘
+gather, none left → aggregate → choose_output ⇉ generators → remember → END
+"""
+
+from typing import TYPE_CHECKING
+
+from langgraph.graph import END, START, StateGraph
+
+from octo_cli.agents.kit import Kit
+from octo_cli.agents.registry import Registry
+from octo_cli.outputs import FORMATS
+from octo_cli.supervisor import nodes
+from octo_cli.supervisor.state import State
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+# Raise it whenever a thread that waits in the old graph could not go on in the new one (nodes renamed or removed).
+GRAPH_VERSION = "1"
+
+
+def build(
+    registry: Registry, checkpointer: "BaseCheckpointSaver[str] | None" = None
+) -> "CompiledStateGraph[State, Kit, State, State]":
+    graph = StateGraph(State, context_schema=Kit)
+    agents = [card.name for card in registry.cards()]
+    for name in ("guard", "recall", "understand", "clarify", "make_plan", "dispatch", "gather", "aggregate"):
+        graph.add_node(name, getattr(nodes, name))
+    for name in agents:
+        graph.add_node(name, registry.graph(name))
+    graph.add_node("choose_output", nodes.choose_output)
+    for name in FORMATS:
+        graph.add_node(f"generate_{name}", nodes.generator(name))
+    graph.add_node("remember", nodes.remember)
+
+    graph.add_edge(START, "guard")
+    graph.add_edge("guard", "recall")
+    graph.add_edge("recall", "understand")
+    graph.add_conditional_edges("understand", nodes.after_understand, ["clarify", "make_plan"])
+    graph.add_edge("clarify", "understand")
+    graph.add_conditional_edges("make_plan", nodes.after_plan, ["clarify", "dispatch"])
+    graph.add_conditional_edges("dispatch", nodes.ready_steps, [*agents, "aggregate"])
+    for name in agents:
+        graph.add_edge(name, "gather")
+    graph.add_edge("gather", "dispatch")
+    graph.add_edge("aggregate", "choose_output")
+    graph.add_conditional_edges("choose_output", nodes.generators, [f"generate_{name}" for name in FORMATS])
+    for name in FORMATS:
+        graph.add_edge(f"generate_{name}", "remember")
+    graph.add_edge("remember", END)
+    return graph.compile(checkpointer=checkpointer)

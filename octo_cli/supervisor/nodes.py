@@ -1,0 +1,318 @@
+"""What each of the supervisor's nodes does, and where the way goes from it. The edges are in `build`."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+from msgspec import structs, to_builtins
+
+from octo_cli.agents.kit import Kit, ask, emit
+from octo_cli.errors import UsageError
+from octo_cli.i18n import words
+from octo_cli.outputs import GENERATORS
+from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
+from octo_cli.supervisor.state import State
+from octo_cli.values.text import clean
+from octo_cli.wire.events import (
+    AggregatedData,
+    ExecutionSummary,
+    IntentRecognised,
+    PlanReady,
+    StepStarted,
+    TextDelta,
+    Warned,
+)
+from octo_cli.wire.forms import FormField, Question
+from octo_cli.wire.work import Artifact, DocumentRef, Intent, Message, Plan, Step, StepResult
+
+if TYPE_CHECKING:
+    from langgraph.graph._node import StateNode
+
+MOST_CLARIFICATIONS = 3
+LONGEST_TEXT = 100_000
+
+Update = dict[str, Any]
+
+
+def admit(text: str) -> str:
+    """The text as Octo takes it: NFC, without control characters. Raises UsageError for nothing, or for too much."""
+    if len(text) > LONGEST_TEXT:
+        raise UsageError("text_too_long", length=len(text), limit=LONGEST_TEXT)
+    admitted = clean(text).strip()
+    if not admitted:
+        raise UsageError("text_empty")
+    return admitted
+
+
+# The turn begins
+
+
+async def guard(state: State, runtime: Runtime[Kit]) -> Update:
+    """Take the person's words in, and clear what the turn before left."""
+    kit, text = runtime.context, admit(state["say"]["text"])
+    before = state.get("request")
+    request = {"text": text, "language": kit.language_for(text), "turn": before["turn"] + 1 if before else 1}
+    return {
+        "messages": [to_builtins(Message("user", text, kit.now().isoformat()))],
+        "request": request,
+        "format": state["say"]["format"],
+        "intent": None,
+        "asking": None,
+        "chosen": {},
+        "clarified": 0,
+        "plan": None,
+        "results": None,
+        "aggregated": None,
+        "output": None,
+    }
+
+
+async def recall(state: State, runtime: Runtime[Kit]) -> Update:
+    """What this thread has made and still has, newest first: a follow-up may mean it."""
+    storage, known = runtime.context.storage, msgspec.convert(state.get("documents", {}), dict[str, Artifact])
+    recalled = []
+    for artifact in sorted(known.values(), key=lambda made: made.created_at, reverse=True):
+        if await asyncio.to_thread(storage.document, artifact.document_id, artifact.version):
+            ref = DocumentRef(artifact.document_id, artifact.document_type, artifact.title, artifact.version)
+            recalled.append(to_builtins(ref))
+    return {"recalled": recalled}
+
+
+async def understand(state: State, runtime: Runtime[Kit]) -> Update:
+    """What is asked; when that is not clear, the question to put."""
+    intent = await runtime.context.mind.understand(_request(state, runtime.context))
+    unclear = intent.confidence < LOW_CONFIDENCE and state.get("clarified", 0) < MOST_CLARIFICATIONS
+    if unclear:
+        return {"intent": to_builtins(intent), "asking": to_builtins(_which_work(state, runtime.context))}
+    emit(runtime, IntentRecognised(intent))
+    return {"intent": to_builtins(intent), "asking": None}
+
+
+def clarify(state: State) -> Update:
+    """Ask; the person may pick, or say it again in other words."""
+    answer = ask(state["asking"] or {})
+    said = {name: str(value) for name, value in answer.fields.items() if value}
+    text = said.pop("request", "")
+    request = {**state["request"], "text": clean(text).strip() or state["request"]["text"]}
+    chosen = {**state.get("chosen", {}), **said} if answer.action == "submit" else state.get("chosen", {})
+    return {"chosen": chosen, "request": request, "asking": None, "clarified": state.get("clarified", 0) + 1}
+
+
+def after_understand(state: State) -> str:
+    return "clarify" if state.get("asking") else "make_plan"
+
+
+async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
+    """Which agents do what. A document whose type is not known yet is asked for."""
+    kit, intent = runtime.context, msgspec.convert(state["intent"], Intent)
+    plan = await kit.mind.plan(_request(state, kit), intent)
+    if any(_lacks_type(step) for step in plan.steps) and state.get("clarified", 0) < MOST_CLARIFICATIONS:
+        return {"asking": to_builtins(_which_document(state, kit))}
+    plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
+    emit(runtime, PlanReady(plan))
+    request = {**state["request"], "steps": len(plan.steps)}
+    return {"plan": to_builtins(plan), "request": request, "asking": None}
+
+
+def after_plan(state: State) -> str:
+    return "clarify" if state.get("asking") else "dispatch"
+
+
+def _lacks_type(step: Step) -> bool:
+    return step.agent == "contract" and not {"document_type", "unsupported"} & step.inputs.keys()
+
+
+def _prepared(step: Step, intent: Intent, state: State) -> Step:
+    """`step` with what its agent needs of the turn: the request's language, and the version an edit starts from."""
+    inputs = {"language": intent.language, **step.inputs}
+    if known := state.get("documents", {}).get(str(inputs.get("document_id"))):
+        inputs["version"] = known["version"]
+    return structs.replace(step, inputs=inputs)
+
+
+# The steps
+
+
+async def dispatch(state: State, runtime: Runtime[Kit]) -> Update:
+    """Announce the steps that can start now, and close those that never will."""
+    plan, results = _plan(state), _results(state)
+    skipped: dict[str, StepResult] = {}
+    for step in plan.steps:
+        if step.step_id not in results and _blocked(step, results | skipped):
+            reason = words(state["request"]["language"])("supervisor.skipped", steps=", ".join(step.depends_on))
+            skipped[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
+    for step in _ready(plan, results | skipped):
+        emit(runtime, StepStarted(step.step_id, step.agent, step.task))
+    return {"results": to_builtins(skipped)}
+
+
+def ready_steps(state: State) -> list[Send] | str:
+    results = _results(state)
+    sends = []
+    for step in _ready(_plan(state), results):
+        earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
+        sends.append(Send(step.agent, {"step": to_builtins(step), "request": state["request"], "earlier": earlier}))
+    return sends or "aggregate"
+
+
+def gather(state: State) -> Update:
+    """Keep what the steps made."""
+    made = [document for result in _results(state).values() for document in result.documents]
+    return {"documents": {document.document_id: to_builtins(document) for document in made}}
+
+
+def _ready(plan: Plan, results: dict[str, StepResult]) -> list[Step]:
+    done = {step_id for step_id, result in results.items() if result.status == "completed"}
+    return [step for step in plan.steps if step.step_id not in results and done.issuperset(step.depends_on)]
+
+
+def _blocked(step: Step, results: dict[str, StepResult]) -> bool:
+    return any(need in results and results[need].status != "completed" for need in step.depends_on)
+
+
+# The answer
+
+
+async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
+    """One answer out of all steps; without steps, the mind talks for itself."""
+    kit, results = runtime.context, list(_results(state).values())
+    language = state["request"]["language"]
+    if results:
+        answer = await kit.mind.summarise(results, language)
+        emit(runtime, TextDelta(answer))
+    else:
+        answer = await _talk(state, runtime)
+    data = AggregatedData(
+        final_answer=answer,
+        steps=tuple(_told(result) for result in results),
+        insights=tuple(to_builtins(insight) for result in results for insight in result.insights),
+        execution_summary=ExecutionSummary(
+            total_steps=len(results),
+            completed_steps=sum(result.status == "completed" for result in results),
+            failed_steps=sum(result.status == "failed" for result in results),
+            hitl_interactions=state.get("clarified", 0) + sum(result.pauses for result in results),
+            execution_time=round(kit.active_seconds(), 3),
+        ),
+    )
+    return {"aggregated": to_builtins(data)}
+
+
+async def _talk(state: State, runtime: Runtime[Kit]) -> str:
+    kit, said = runtime.context, []
+    async for text in kit.mind.answer(_request(state, kit), msgspec.convert(state["intent"], Intent)):
+        emit(runtime, TextDelta(text))
+        said.append(text)
+    return "".join(said).strip()
+
+
+def _told(result: StepResult) -> dict[str, Any]:
+    return {
+        "step_id": result.step_id,
+        "agent": result.agent,
+        "task": result.task,
+        "status": result.status,
+        "result": result.text,
+        "confidence": result.confidence,
+        "seconds": result.seconds,
+    }
+
+
+def choose_output(state: State, runtime: Runtime[Kit]) -> Update:
+    """Settle the format; one that this version cannot make becomes `chat`, and is said."""
+    wanted = state.get("format", "chat")
+    if wanted in GENERATORS:
+        return {"format": wanted}
+    say = words(state["request"]["language"])
+    emit(runtime, Warned("format_unknown", say("supervisor.format_unknown", format=wanted)))
+    return {"format": "chat"}
+
+
+def generators(state: State) -> Sequence[str]:
+    return [f"generate_{state['format']}"]
+
+
+def generator(name: str) -> "StateNode[State, Kit]":
+    """The node that makes one output format."""
+
+    def generate(state: State) -> Update:
+        return {"output": {name: GENERATORS[name](msgspec.convert(state["aggregated"], AggregatedData))}}
+
+    return generate
+
+
+def remember(state: State, runtime: Runtime[Kit]) -> Update:
+    """Octo's own words join the conversation."""
+    aggregated = state["aggregated"] or {}
+    return {"messages": [to_builtins(Message("octo", aggregated["final_answer"], runtime.context.now().isoformat()))]}
+
+
+# What the mind is told, and what the person is asked
+
+
+def _request(state: State, kit: Kit) -> Request:
+    request = state["request"]
+    return Request(
+        text=request["text"],
+        language=request["language"],
+        today=kit.today,
+        agents=kit.cards,
+        document_types=kit.catalog.cards(),
+        documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
+        chosen=state.get("chosen", {}),
+    )
+
+
+def _which_work(state: State, kit: Kit) -> Question:
+    language = state["request"]["language"]
+    say = words(language)
+    categories = (*(card.name for card in kit.cards), "chat")
+    labels = (*(card.when[language] for card in kit.cards), say("supervisor.just_talk"))
+    return _clarification(
+        state,
+        kit,
+        "unclear",
+        (
+            FormField("category", say("supervisor.category"), "choice", True, choices=categories, choice_labels=labels),
+            FormField("request", say("supervisor.say_again"), "longtext", False),
+        ),
+    )
+
+
+def _which_document(state: State, kit: Kit) -> Question:
+    language = state["request"]["language"]
+    cards = kit.catalog.cards()
+    label = words(language)("supervisor.document_type")
+    names, titles = tuple(card.name for card in cards), tuple(card.title[language] for card in cards)
+    field = FormField("document_type", label, "choice", True, choices=names, choice_labels=titles)
+    return _clarification(state, kit, "which_document", (field,))
+
+
+def _clarification(state: State, kit: Kit, key: str, fields: tuple[FormField, ...]) -> Question:
+    say = words(state["request"]["language"])
+    created_at, expires_at = kit.ask_until()
+    return Question(
+        id="",  # LangGraph names it when it is raised; the engine fills it in.
+        type="clarification_required",
+        thread_id=kit.thread_id,
+        step_id="",
+        agent="supervisor",
+        title=say(f"supervisor.{key}_title"),
+        message=say(f"supervisor.{key}_message", text=state["request"]["text"]),
+        fields=fields,
+        editable_fields=tuple(field.name for field in fields),
+        actions=("submit", "defer"),
+        created_at=created_at,
+        expires_at=expires_at,
+        on_timeout=kit.on_timeout,
+    )
+
+
+def _plan(state: State) -> Plan:
+    return msgspec.convert(state["plan"], Plan)
+
+
+def _results(state: State) -> dict[str, StepResult]:
+    return msgspec.convert(state.get("results") or {}, dict[str, StepResult])

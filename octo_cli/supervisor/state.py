@@ -1,0 +1,42 @@
+"""The supervisor's state: JSON values only, and how its keys grow. No node lives here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypedDict
+
+from langgraph.channels import DeltaChannel
+
+
+def append(said: Sequence[Any] | None, writes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Reducer of the conversation: every write is a list of messages, added in order."""
+    return [*(said or []), *(message for write in writes for message in write)]
+
+
+def gather(known: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Reducer of maps that steps fill side by side; None empties the map for the next turn."""
+    return {} if new is None else {**(known or {}), **new}
+
+
+class State(TypedDict, total=False):
+    """One thread. `messages` and `documents` stay from turn to turn, the rest is one turn's.
+
+    `messages`: `wire.work.Message`s. A delta channel, so a checkpoint stores what was said since the last one and not
+    the whole conversation. `documents`: `wire.work.Artifact` of each document's newest version, by document id.
+    `say`: the turn's input: text, format. `request`: text, language, turn (from 1), steps (how many the plan has).
+    `results`: `StepResult` by step id.
+    `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
+    """
+
+    messages: Annotated[list[dict[str, Any]], DeltaChannel(append)]
+    documents: Annotated[dict[str, Any], gather]
+    say: dict[str, Any]
+    format: str
+    request: dict[str, Any]
+    recalled: list[dict[str, Any]]
+    intent: dict[str, Any] | None
+    asking: dict[str, Any] | None
+    chosen: dict[str, Any]
+    clarified: int
+    plan: dict[str, Any] | None
+    results: Annotated[dict[str, Any], gather]
+    aggregated: dict[str, Any] | None
+    output: Annotated[dict[str, Any], gather]
