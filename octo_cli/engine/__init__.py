@@ -1,0 +1,292 @@
+"""One thread's work, run by run: a turn goes in, plain events come out. LangGraph's words end here.
+
+`open_engine(settings)` costs nothing; storage is opened by the first call that needs it, the graph by the first run.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
+from octo_cli.engine.answers import read_value
+from octo_cli.engine.run import Run
+from octo_cli.engine.views import inspected, questions_of, summarised
+from octo_cli.errors import ModelError, NotFound
+from octo_cli.settings import Settings
+from octo_cli.storage import TTL, AuditEntry, Storage, open_storage, storage_errors
+from octo_cli.values.text import one_line
+from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
+from octo_cli.wire.forms import Answer, Question
+from octo_cli.wire.inspection import CheckpointRecord, Inspection
+from octo_cli.wire.work import ThreadRecord
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import StateSnapshot
+
+    from octo_cli.agents.kit import Kit
+    from octo_cli.engine.history import History
+
+LONGEST_TITLE = 60
+# Stages that only ask: going back to one puts its question again at once, and nothing else happens.
+ASKING = frozenset({"clarify", "collaborate", "user_confirm", "ask"})
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings, *, output: Path | None = None) -> AsyncIterator["Engine"]:
+    """An engine for one process; `output` is where this command wants its documents instead of the usual folder."""
+    async with AsyncExitStack() as stack:
+        yield Engine(settings, stack, output)
+
+
+class Engine:
+    def __init__(self, settings: Settings, stack: AsyncExitStack, output: Path | None) -> None:
+        self.settings = settings
+        self.catalog = Catalog((settings.folders.config / "types", PACKAGE_TYPES))
+        self._stack = stack
+        self._output = output
+        self._storage: Storage | None = None
+        self._graph: CompiledStateGraph[Any, Kit, Any, Any] | None = None
+
+    # Threads
+
+    async def thread_for(self, text: str, ref: str | None, *, create: bool) -> str:
+        """The thread a text goes to: a new one, or the one `ref` names (a new one of that id only with `create`).
+
+        Raises UsageError for a text that cannot be taken, before any thread is made.
+        """
+        from octo_cli.supervisor.nodes import admit
+
+        admitted = admit(text)
+        storage = await self._open()
+        if ref is not None:
+            try:
+                return await asyncio.to_thread(storage.resolve, ref)
+            except NotFound:
+                if not create:
+                    raise
+        thread_id, title = ref or secrets.token_hex(8), one_line(admitted)[:LONGEST_TITLE]
+        now = self.settings.now()
+        await asyncio.to_thread(storage.create_thread, thread_id, title=title, user=self.settings.user, now=now)
+        return thread_id
+
+    async def resolve(self, ref: str) -> str:
+        storage = await self._open()
+        return await asyncio.to_thread(storage.resolve, ref)
+
+    # Runs
+
+    async def run(
+        self, thread_id: str, turn: Turn, *, format: str | None = None, actor: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Run `thread_id` until it is done or waits for a person; the last event is `RunFinished`.
+
+        Raises ThreadBusy when another process runs it, InvalidAnswer when an answer does not fit its question (nothing
+        is changed then), StorageError and ModelError when `Continue` may succeed later.
+        """
+        storage = await self._open()
+        run = Run(self, storage, thread_id, format=format, actor=actor or self._person)
+        with storage_errors(self.settings.database):
+            async with self._lease(storage, thread_id), aclosing(run.events(turn)) as events:
+                async for event in events:
+                    yield event
+
+    async def summary(self, thread_id: str) -> Summary:
+        """The thread as it stands, as the contract's one object."""
+        with storage_errors(self.settings.database):
+            record = await self.record(thread_id)
+            return summarised(record, await self.state(thread_id), self.settings.model)
+
+    async def defer(self, question: Question, *, said: bool) -> None:
+        """Leave `question` open; `said` when a person chose so, which the audit log keeps."""
+        if not said:
+            return
+        storage = await self._open()
+        entry = self._entry(question.thread_id, "deferred", document_id=question.document_id, step_id=question.step_id)
+        await asyncio.to_thread(storage.record, [entry], key=f"defer:{question.id}:{entry.at}")
+
+    async def expire(self) -> None:
+        """Do what overdue questions say should happen to them: they are put off, or rejected; never approved."""
+        storage, now = await self._open(), self.settings.now()
+        for question in await asyncio.to_thread(storage.due_questions, now):
+            entry = self._entry(
+                question.thread_id,
+                "timed_out",
+                actor="system",
+                document_id=question.document_id,
+                step_id=question.step_id,
+                detail={"on_timeout": question.on_timeout},
+            )
+            await asyncio.to_thread(storage.record, [entry], key=f"timeout:{question.id}")
+            if question.on_timeout == "reject" and "reject" in question.actions:
+                rejection = Answers({question.id: Answer("reject", reason="expired")})
+                async for _ in self.run(question.thread_id, rejection, actor="system"):
+                    pass
+            else:
+                await asyncio.to_thread(storage.mark_timed_out, question.id, now)
+
+    def reader(self, question: Question) -> Callable[[str, str], tuple[Any, str]]:
+        """How a form reads what is typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer."""
+
+        def read(name: str, text: str) -> tuple[Any, str]:
+            return read_value(question, name, text, self.catalog, self.settings.now().date())
+
+        return read
+
+    # History
+
+    async def inspect(self, ref: str, at: str | None = None) -> Inspection:
+        """The conversation, plan, questions and documents of a thread, now or at a checkpoint."""
+        storage = await self._open()
+        thread_id = await asyncio.to_thread(storage.resolve, ref)
+        with storage_errors(self.settings.database):
+            record = await self.record(thread_id)
+            checkpoint = (await (await self._history(thread_id)).find(at)).root_id if at else None
+            state = await self.state(thread_id, checkpoint)
+        return inspected(record, state)
+
+    async def history(self, ref: str) -> tuple[CheckpointRecord, ...]:
+        """Every checkpoint of a thread, oldest first, the agents' own among them."""
+        thread_id = await self.resolve(ref)
+        with storage_errors(self.settings.database):
+            return (await self._history(thread_id)).records
+
+    async def rollback(self, thread_id: str, to: str) -> CheckpointRecord:
+        """Make the checkpoint `to` (an id, its beginning, or a stage's name) the thread's head. Nothing is erased."""
+        storage = await self._open()
+        now = self.settings.now()
+        with storage_errors(self.settings.database):
+            async with self._lease(storage, thread_id):
+                history = await self._history(thread_id)
+                target = await history.find(to)
+                head = await history.go_back(target)
+                detail = {"to": target.record.checkpoint_id}
+                entry = self._entry(thread_id, "rolled_back", checkpoint_id=head, detail=detail)
+                await asyncio.to_thread(storage.record, [entry], key=f"rollback:{head}")
+                await asyncio.to_thread(storage.put_questions, thread_id, ())
+                await asyncio.to_thread(storage.touch, thread_id, now=now, status="active")
+        if target.record.next and ASKING.issuperset(target.record.next):
+            async for _ in self.run(thread_id, Continue()):
+                pass
+        return target.record
+
+    async def fork(self, ref: str, at: str | None = None) -> ThreadRecord:
+        """A new thread with the same past, up to checkpoint `at`; the original is untouched."""
+        storage = await self._open()
+        source = await asyncio.to_thread(storage.resolve, ref)
+        with storage_errors(self.settings.database):
+            original = await self.record(source)
+            until = (await (await self._history(source)).find(at)).record.checkpoint_id if at else None
+            target, now = secrets.token_hex(8), self.settings.now()
+            await asyncio.to_thread(
+                storage.create_thread, target, title=original.title, user=self.settings.user, now=now
+            )
+            await asyncio.to_thread(storage.copy_checkpoints, source, target, until=until)
+            entry = self._entry(target, "forked", detail={"from": source, "at": until})
+            await asyncio.to_thread(storage.record, [entry], key=f"fork:{target}")
+            if until is None:
+                questions = questions_of(await self.state(target), target)
+                await asyncio.to_thread(storage.put_questions, target, questions)
+                await asyncio.to_thread(storage.touch, target, now=now, status=original.status)
+        if until is not None:
+            await self.rollback(target, until)
+        return await self.record(target)
+
+    # What runs are made of
+
+    async def state(self, thread_id: str, checkpoint_id: str | None = None) -> "StateSnapshot":
+        configurable = {"thread_id": thread_id}
+        if checkpoint_id:
+            configurable["checkpoint_id"] = checkpoint_id
+        return await (await self.graph()).aget_state({"configurable": configurable})
+
+    async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+        if self._graph is None:
+            from octo_cli.agents.registry import Registry
+            from octo_cli.supervisor.build import build
+
+            storage = await self._open()
+            saver = await self._stack.enter_async_context(storage.checkpointer())
+            self._graph = build(Registry(), saver)
+        return self._graph
+
+    def kit(self, thread_id: str, storage: Storage, actor: str, seconds_before: float) -> "Kit":
+        from octo_cli.agents.kit import Kit
+        from octo_cli.agents.registry import Registry
+        from octo_cli.reasoning.offline import Offline
+
+        settings = self.settings
+        if settings.model != "offline":
+            raise ModelError("model_unavailable", model=settings.model)
+        return Kit(
+            thread_id=thread_id,
+            actor=actor,
+            mind=Offline(),
+            catalog=self.catalog,
+            storage=storage,
+            now=settings.now,
+            language_for=settings.language_for,
+            cards=Registry().cards(),
+            documents_folder=settings.documents,
+            data_folder=settings.folders.data,
+            output=self._output,
+            folders=settings.search,
+            expire_after=settings.expire_after,
+            on_timeout=settings.on_timeout,
+            seconds_before=seconds_before,
+            began=time.monotonic(),
+        )
+
+    async def _open(self) -> Storage:
+        if self._storage is None:
+            self._storage = await asyncio.to_thread(open_storage, self.settings.database)
+            self._stack.callback(self._storage.close)
+        return self._storage
+
+    async def record(self, thread_id: str) -> ThreadRecord:
+        record = await asyncio.to_thread((await self._open()).thread, thread_id)
+        if record is None:
+            raise NotFound("thread_not_found", ref=thread_id, near="")
+        return record
+
+    async def _history(self, thread_id: str) -> "History":
+        from octo_cli.engine.history import History
+
+        return await History.of(await self.graph(), thread_id)
+
+    def _entry(self, thread_id: str, event: str, *, actor: str | None = None, **members: Any) -> AuditEntry:
+        at = self.settings.now().isoformat()
+        return AuditEntry(thread_id=thread_id, at=at, actor=actor or self._person, event=event, **members)
+
+    @property
+    def _person(self) -> str:
+        return f"user:{self.settings.user}"
+
+    @asynccontextmanager
+    async def _lease(self, storage: Storage, thread_id: str) -> AsyncIterator[None]:
+        """Hold the thread's lease, renewed as long as the work goes on."""
+        lease = await asyncio.to_thread(storage.take_lease, thread_id, now=_wall_clock())
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(TTL.total_seconds() / 3)
+                await asyncio.to_thread(lease.renew, now=_wall_clock())
+
+        beat = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+            await asyncio.shield(asyncio.to_thread(lease.release))
+
+
+def _wall_clock() -> datetime:
+    # Leases are about processes that run now; `OCTO_NOW` must not move them.
+    return datetime.now(UTC)

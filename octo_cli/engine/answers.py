@@ -1,0 +1,73 @@
+"""Whether an answer fits its question, and how a typed value is read. Nothing is changed here."""
+
+from datetime import date
+from typing import Any
+
+from octo_cli.documents.catalog import Catalog
+from octo_cli.errors import InvalidAnswer
+from octo_cli.i18n import language_of
+from octo_cli.values.text import clean
+from octo_cli.wire.forms import Answer, FormField, Question
+
+STEPS_BACK = ("collaborate", "generate_draft")
+
+
+def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> None:
+    """Raise InvalidAnswer unless `answer` can be taken as it stands."""
+    if answer.action not in question.actions:
+        raise InvalidAnswer("action_not_offered", action=answer.action, offered=", ".join(question.actions))
+    match answer.action:
+        case "submit":
+            _check_submission(question, answer, catalog, today)
+        case "approve" if answer.doc_hash != question.doc_hash:
+            raise InvalidAnswer("text_changed", thread=question.thread_id, shown=answer.doc_hash or "-")
+        case "revise" if not (answer.feedback or "").strip():
+            raise InvalidAnswer("feedback_missing")
+        case "back" if answer.to not in STEPS_BACK:
+            raise InvalidAnswer("no_such_step", step=answer.to or "", steps=", ".join(STEPS_BACK))
+        case _:
+            return
+
+
+def read_value(question: Question, name: str, raw: Any, catalog: Catalog, today: date) -> tuple[Any, str]:
+    """What `raw` means for a field of `question`, and how that reads. Raises InvalidAnswer."""
+    if question.document_type is None:
+        value = _chosen(_field(question, name), raw)
+        return value, str(value or "")
+    paper = catalog.find(question.document_type)
+    value = paper.parse(name, raw, today)
+    # A question is worded in its document's language.
+    return value, paper.show(name, value, language_of(question.message) or "en")
+
+
+def _check_submission(question: Question, answer: Answer, catalog: Catalog, today: date) -> None:
+    if answer.base_revision not in (None, question.base_revision):
+        newer = ", ".join(f"{field.name}={field.display or '-'}" for field in question.fields if field.confirmed)
+        raise InvalidAnswer("stale_revision", given=answer.base_revision, now=question.base_revision, newer=newer)
+    for name, raw in answer.fields.items():
+        if raw is not None and raw != "":
+            read_value(question, name, raw, catalog, today)
+        else:
+            _field(question, name)
+
+
+def _chosen(field: FormField, raw: Any) -> Any:
+    """A value for a question without a document: one of the choices, by value, label or number, or free text."""
+    if field.choices is None:
+        return clean(str(raw))
+    labels = dict(zip(field.choice_labels or field.choices, field.choices, strict=True))
+    numbers = {str(number): value for number, value in enumerate(field.choices, 1)}
+    said = clean(str(raw)).strip()
+    for known in (dict(zip(field.choices, field.choices, strict=True)), labels, numbers):
+        if said in known:
+            return known[said]
+    raise InvalidAnswer(
+        "invalid_value", field=field.name, value=said, accepts=", ".join(field.choices), label=field.label
+    )
+
+
+def _field(question: Question, name: str) -> FormField:
+    for field in question.fields:
+        if field.name == name:
+            return field
+    raise InvalidAnswer("unknown_field", field=name, known=", ".join(field.name for field in question.fields))

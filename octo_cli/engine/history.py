@@ -1,0 +1,169 @@
+"""A thread's checkpoints: what each one is, and how to stand on an earlier one again. Nothing is ever erased.
+
+LangGraph keeps one chain for the supervisor (namespace "") and one for every agent at work ("contract:<task id>").
+An agent's chain belongs to the supervisor's checkpoint its step started from, under the id of that step's task. So
+going back to a stage inside an agent means: that supervisor checkpoint becomes the head again, and the chain's
+checkpoint is put under the new head's task of the same step. LangGraph goes on from there as it does after a crash.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from octo_cli.errors import Failed, NotFound
+from octo_cli.wire.inspection import CheckpointRecord
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import CheckpointTuple
+    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import PregelTask
+
+SHORTEST_PREFIX = 4
+_SCHEDULED = "branch:to:"
+
+
+class Target(Struct, frozen=True):
+    """A checkpoint to go to: the supervisor's `root_id`, and the agent's `namespace` (as stored) when it is one's."""
+
+    record: CheckpointRecord
+    root_id: str
+    namespace: str
+
+
+class History:
+    def __init__(self, graph: "CompiledStateGraph[Any, Any, Any, Any]", thread_id: str) -> None:
+        self.graph = graph
+        self.thread_id = thread_id
+        self.records: tuple[CheckpointRecord, ...] = ()
+        self._stored: list[CheckpointTuple] = []
+
+    @classmethod
+    async def of(cls, graph: "CompiledStateGraph[Any, Any, Any, Any]", thread_id: str) -> "History":
+        """All checkpoints of a thread, oldest first (their ids are ordered by time)."""
+        history = cls(graph, thread_id)
+        stored = [item async for item in _saver(graph).alist({"configurable": {"thread_id": thread_id}})]
+        history._stored = sorted(stored, key=_id)
+        by_id = {(_namespace(item), _id(item)): item for item in history._stored}
+        heads = {_namespace(item): _id(item) for item in history._stored}
+        history.records = tuple(_record(item, by_id, heads) for item in history._stored)
+        return history
+
+    async def find(self, ref: str) -> Target:
+        """The checkpoint `ref` names: an id, its beginning, or the last one from which the stage `ref` would run."""
+        matches = [n for n, record in enumerate(self.records) if record.checkpoint_id == ref]
+        if not matches and len(ref) >= SHORTEST_PREFIX:
+            matches = [n for n, record in enumerate(self.records) if record.checkpoint_id.startswith(ref)]
+        if not matches:
+            matches = [n for n, record in enumerate(self.records) if ref in record.next][-1:]
+        if not matches:
+            raise NotFound("checkpoint_not_found", ref=ref, thread=self.thread_id)
+        if len(matches) > 1:
+            ids = ", ".join(self.records[n].checkpoint_id for n in matches[:5])
+            raise NotFound("checkpoint_ambiguous", ref=ref, matches=ids, thread=self.thread_id)
+        stored, record = self._stored[matches[0]], self.records[matches[0]]
+        namespace = _namespace(stored)
+        root_id = stored.metadata.get("parents", {}).get("", "") if namespace else record.checkpoint_id
+        return Target(record, root_id, namespace)
+
+    async def go_back(self, target: Target) -> str:
+        """Make `target` the head; returns the new head's id. The old branch stays where it is."""
+        before = await self.graph.aget_state(self._config(target.root_id))
+        head = await self.graph.aupdate_state(before.config, None, as_node="__copy__")
+        head_id = str(head["configurable"]["checkpoint_id"])
+        if target.namespace:
+            after = await self.graph.aget_state(self._config(head_id))
+            await self._put_back(target, before.tasks, after.tasks, head_id)
+        return head_id
+
+    async def _put_back(
+        self, target: Target, old: Sequence["PregelTask"], new: Sequence["PregelTask"], head_id: str
+    ) -> None:
+        """Put every agent's chain, as it stood at `target`, under the tasks of the new head."""
+        if target.namespace not in {_chain(task) for task in old} or len(old) != len(new):
+            raise Failed("cannot_go_back", thread=self.thread_id, checkpoint=target.record.checkpoint_id)
+        for was, now in zip(old, new, strict=True):
+            chain = [item for item in self._stored if _namespace(item) == _chain(was)]
+            until = [item for item in chain if _id(item) <= target.record.checkpoint_id]
+            if not until:
+                continue
+            stored = until[-1]
+            config = {"configurable": {"thread_id": self.thread_id, "checkpoint_ns": _chain(now)}}
+            metadata: Any = {**stored.metadata, "source": "fork", "parents": {"": head_id}}
+            versions = stored.checkpoint["channel_versions"]
+            await _saver(self.graph).aput(config, stored.checkpoint, metadata, versions)
+
+    def _config(self, checkpoint_id: str) -> Any:
+        return {"configurable": {"thread_id": self.thread_id, "checkpoint_id": checkpoint_id}}
+
+
+def _record(
+    item: "CheckpointTuple", by_id: dict[tuple[str, str], "CheckpointTuple"], heads: dict[str, str]
+) -> CheckpointRecord:
+    namespace, parent_id = _namespace(item), _parent_id(item)
+    parent = by_id.get((namespace, parent_id)) if parent_id else None
+    return CheckpointRecord(
+        checkpoint_id=_id(item),
+        parent_id=parent_id,
+        namespace=_told(namespace, item),
+        at=item.checkpoint["ts"],
+        node=", ".join(_wrote(item, parent)) or str(item.metadata.get("source", "")),
+        next=_scheduled(item),
+        changed=_changed(item, parent),
+        head=not namespace and heads[""] == _id(item),
+    )
+
+
+def _wrote(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> list[str]:
+    """The nodes that ran between the parent and this checkpoint: those that have seen something newer."""
+    before = parent.checkpoint["versions_seen"] if parent else {}
+    seen = item.checkpoint["versions_seen"]
+    # "__input__" and "__interrupt__" are LangGraph's own marks.
+    return sorted(node for node in seen if seen[node] != before.get(node) and not node.startswith("__"))
+
+
+def _scheduled(item: "CheckpointTuple") -> tuple[str, ...]:
+    values = item.checkpoint["channel_values"]
+    edges = [name.removeprefix(_SCHEDULED) for name in values if name.startswith(_SCHEDULED)]
+    sends = [send.node for send in values.get("__pregel_tasks") or []]
+    return tuple(dict.fromkeys((*sorted(edges), *sends)))
+
+
+def _changed(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> tuple[str, ...]:
+    before = parent.checkpoint["channel_versions"] if parent else {}
+    versions = item.checkpoint["channel_versions"]
+    return tuple(
+        sorted(
+            name
+            for name in versions
+            if versions[name] != before.get(name) and ":" not in name and not name.startswith("__")
+        )
+    )
+
+
+def _told(namespace: str, item: "CheckpointTuple") -> str:
+    """A namespace as people know it: "contract:1" is the contract agent's chain for step 1."""
+    if not namespace:
+        return ""
+    step = item.checkpoint["channel_values"].get("step") or {}
+    return f"{namespace.split(':', 1)[0]}:{step.get('step_id', '?')}"
+
+
+def _saver(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> Any:
+    return graph.checkpointer
+
+
+def _chain(task: "PregelTask") -> str:
+    return f"{task.name}:{task.id}"
+
+
+def _id(item: "CheckpointTuple") -> str:
+    return str(item.checkpoint["id"])
+
+
+def _parent_id(item: "CheckpointTuple") -> str | None:
+    return str(item.parent_config["configurable"]["checkpoint_id"]) if item.parent_config else None
+
+
+def _namespace(item: "CheckpointTuple") -> str:
+    return str(item.config["configurable"].get("checkpoint_ns", ""))

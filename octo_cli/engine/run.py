@@ -1,0 +1,184 @@
+"""One run of one thread: from a turn to the point where the thread is done or waits, as events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+from msgspec import structs
+
+from octo_cli.engine.answers import check
+from octo_cli.engine.views import questions_of, summarised, thread_status
+from octo_cli.errors import Failed, InvalidAnswer, OctoError, UsageError
+from octo_cli.storage import Storage
+from octo_cli.wire.events import (
+    Answers,
+    Event,
+    InterruptAnswered,
+    InterruptRaised,
+    RunFinished,
+    RunStarted,
+    Say,
+    StepFinished,
+    Turn,
+    UsageChanged,
+    Warned,
+)
+from octo_cli.wire.forms import Question
+from octo_cli.wire.work import StepResult, ThreadStatus, Usage
+
+if TYPE_CHECKING:
+    from langgraph.types import StateSnapshot
+
+    from octo_cli.agents.kit import Kit
+    from octo_cli.engine import Engine
+
+# Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round.
+RECURSION_LIMIT: Final = 200
+# The thread stands where it should: nothing to feed the graph.
+_NOTHING: Final = object()
+
+
+class Run:
+    """One run of one thread, under its lease."""
+
+    def __init__(self, engine: "Engine", storage: Storage, thread_id: str, *, format: str | None, actor: str) -> None:
+        self.engine = engine
+        self.storage = storage
+        self.thread_id = thread_id
+        self.format = format
+        self.actor = actor
+        self.warnings: list[dict[str, Any]] = []
+
+    async def events(self, turn: Turn) -> AsyncGenerator[Event]:
+        record = await self.engine.record(self.thread_id)
+        details = await asyncio.to_thread(self.storage.thread_details, self.thread_id)
+        assert details is not None  # its record was there a moment ago, under the same lease
+        state = await self.engine.state(self.thread_id)
+        await self._check_fits(state, details.graph_version, turn)
+        # A run that ended in order left the questions as they are; after a crash only a run can tell which are open.
+        in_order = record.status == "waiting_human"
+        seconds_before = 0.0 if isinstance(turn, Say) else details.active_seconds
+        kit = self.engine.kit(self.thread_id, self.storage, self.actor, seconds_before)
+        inputs = await self._inputs(turn, state, in_order)
+        yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
+        if isinstance(turn, Answers):
+            for question_id, answer in turn.by_id.items():
+                yield InterruptAnswered(question_id, answer.action, self.actor)
+        if inputs is not _NOTHING:
+            await self._touch("running", turns_added=int(isinstance(turn, Say)))
+            try:
+                async for event in self._stream(inputs, kit):
+                    yield event
+            except BaseException as error:
+                await asyncio.shield(self._broken_off(error, kit))
+                raise
+        async for event in self._end(kit):
+            yield event
+
+    async def _check_fits(self, state: "StateSnapshot", graph_version: str | None, turn: Turn) -> None:
+        """A thread that waits in a graph of another shape would silently do nothing: say so instead."""
+        from octo_cli.supervisor.build import GRAPH_VERSION
+
+        unfinished = bool(state.next or state.tasks)
+        if graph_version not in (None, GRAPH_VERSION) and not isinstance(turn, Say):
+            raise Failed("graph_changed", thread=self.thread_id, theirs=graph_version, ours=GRAPH_VERSION)
+        if isinstance(turn, Say) and state.interrupts and unfinished:
+            raise UsageError("question_open", thread=self.thread_id)
+        if not isinstance(turn, Say) and not (state.values or unfinished):
+            raise Failed("thread_empty", thread=self.thread_id)
+
+    async def _inputs(self, turn: Turn, state: "StateSnapshot", in_order: bool) -> Any:
+        from langgraph.types import Command
+
+        update = {"format": self.format} if self.format else None
+        if isinstance(turn, Say):
+            return {"say": {"text": turn.text, "format": self.format or turn.format}}
+        if isinstance(turn, Answers):
+            return Command(resume=self._checked(turn, state), update=update)
+        if not (state.next or state.tasks) or (in_order and state.interrupts):
+            return _NOTHING
+        return None
+
+    def _checked(self, turn: Answers, state: "StateSnapshot") -> dict[str, Any]:
+        """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""
+        open_now = {question.id: question for question in self._questions(state)}
+        for question_id, answer in turn.by_id.items():
+            if question_id not in open_now:
+                raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
+            check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
+        return {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
+
+    async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
+        """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""
+        from langgraph.errors import GraphRecursionError
+
+        graph = await self.engine.graph()
+        chunks = graph.astream(
+            inputs,
+            {"configurable": {"thread_id": self.thread_id}, "recursion_limit": RECURSION_LIMIT},
+            context=kit,
+            stream_mode=["custom", "updates"],
+            subgraphs=True,
+            version="v2",
+            durability="sync",
+        )
+        try:
+            async with aclosing(cast("AsyncGenerator[Any]", chunks)) as drained:
+                async for chunk in drained:
+                    for event in _events(chunk):
+                        if isinstance(event, Warned):
+                            self.warnings.append({"code": event.code, "message": event.message})
+                        yield event
+        except GraphRecursionError as error:
+            raise Failed("went_in_circles", thread=self.thread_id) from error
+
+    async def _end(self, kit: "Kit") -> AsyncIterator[Event]:
+        """Put down how the run ended, where lists and the inbox find it, and say so."""
+        state = await self.engine.state(self.thread_id)
+        questions = self._questions(state)
+        await asyncio.to_thread(self.storage.put_questions, self.thread_id, questions)
+        status = "waiting_human" if questions else thread_status(state)
+        await self._touch(status, active_seconds=kit.active_seconds())
+        for question in questions:
+            yield InterruptRaised(question)
+        yield UsageChanged(Usage(model=self.engine.settings.model))
+        record = await self.engine.record(self.thread_id)
+        summary = summarised(record, state, self.engine.settings.model)
+        yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))
+
+    async def _broken_off(self, error: BaseException, kit: "Kit") -> None:
+        cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        failure = None if cancelled else {"code": error.code if isinstance(error, OctoError) else "unexpected"}
+        # Storage may be what broke; the error on its way up says more than a second one could.
+        with suppress(Exception):
+            await self._touch("active" if cancelled else "failed", active_seconds=kit.active_seconds(), failure=failure)
+
+    async def _touch(self, status: ThreadStatus, **columns: Any) -> None:
+        from octo_cli.supervisor.build import GRAPH_VERSION
+
+        now = self.engine.settings.now()
+        await asyncio.to_thread(
+            self.storage.touch, self.thread_id, now=now, status=status, graph_version=GRAPH_VERSION, **columns
+        )
+
+    def _questions(self, state: "StateSnapshot") -> tuple[Question, ...]:
+        return questions_of(state, self.thread_id)
+
+
+def _events(chunk: Any) -> Iterator[Event]:
+    """The events in one LangGraph chunk: what nodes emit, and a step's end when its sub-graph hands it in."""
+    if chunk["type"] == "custom":
+        # A plug-in may write what it likes into the stream; only Octo's own events go further.
+        with suppress(msgspec.ValidationError):
+            yield msgspec.convert(chunk["data"], Event)
+    elif not chunk["ns"] and not chunk["data"].get("__metadata__", {}).get("cached"):
+        for update in chunk["data"].values():
+            for result in _results(update):
+                yield StepFinished(result.step_id, result.agent, result.status, result.seconds)
+
+
+def _results(update: Any) -> Iterator[StepResult]:
+    results = update.get("results") if isinstance(update, dict) else None
+    yield from msgspec.convert(results or {}, dict[str, StepResult]).values()

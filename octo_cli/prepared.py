@@ -1,0 +1,109 @@
+"""Answers given on the command line, before anyone was asked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, ValidationError, convert, field
+
+from octo_cli.errors import InvalidAnswer
+from octo_cli.wire.forms import Answer, Question
+
+_OF_ANSWER = frozenset(Answer.__struct_fields__)
+
+
+class Prepared(Struct, frozen=True):
+    """The answer flags of `octo ask` and `octo resume`.
+
+    `fields` are `--set` (texts as typed), `answers` the `--answers` file: values by field name, or whole answers by
+    interrupt id. `reject` is "" for a rejection without a reason.
+    """
+
+    fields: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    submit: bool = False
+    approve: bool = False
+    reject: str | None = None
+    revise: str | None = None
+    back: str | None = None
+
+    def once(self) -> "_Unused":
+        return _Unused(self)
+
+
+class _Unused:
+    """What of the prepared answers was not given yet. Each serves a step once; a question that comes back is asked."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.whole = {name: value for name, value in prepared.answers.items() if _is_answer(value)}
+        values = {name: value for name, value in prepared.answers.items() if name not in self.whole}
+        self.values = {**values, **prepared.fields}
+        self.given: set[tuple[str, str]] = set()
+        self.named: set[str] = set()
+
+    def answer(self, question: Question) -> Answer | None:
+        if question.id in self.whole:
+            return self._whole(question)
+        if (question.step_id, question.type) in self.given:
+            return None
+        answer = self._submission(question) if question.fields and "submit" in question.actions else None
+        answer = answer or self._verdict(question)
+        if answer is not None:
+            self.given.add((question.step_id, question.type))
+        return answer
+
+    def check(self, questions: Sequence[Question]) -> None:
+        """Raise InvalidAnswer for a value that no form wants, before anything of the rest is taken.
+
+        While something else is asked first (which document, say), the form that wants it may still come.
+        """
+        forms = [question for question in questions if question.type == "collaboration_required"]
+        if not forms or len(forms) < len(questions):
+            return
+        known = {field.name for question in forms for field in question.fields} | self.named
+        for name in self.values:
+            if name not in known:
+                raise InvalidAnswer("unknown_field", field=name, known=", ".join(sorted(known)))
+
+    def check_all_used(self) -> None:
+        """Raise InvalidAnswer for answers that no question took: nothing is lost, but the person should know."""
+        for question_id in self.whole:
+            if (question_id, "whole") not in self.given:
+                raise InvalidAnswer("question_not_open", id=question_id)
+        unused = [name for name in self.values if name not in self.named]
+        if unused and not self.named:
+            raise InvalidAnswer("nothing_to_answer", flags=", ".join(unused))
+        if unused:
+            raise InvalidAnswer("unknown_field", field=unused[0], known=", ".join(sorted(self.named)))
+
+    def _whole(self, question: Question) -> Answer | None:
+        if (question.id, "whole") in self.given:
+            return None
+        self.given.add((question.id, "whole"))
+        try:
+            return convert(self.whole[question.id], Answer)
+        except ValidationError as error:
+            raise InvalidAnswer("malformed_answer", id=question.id, reason=str(error)) from error
+
+    def _submission(self, question: Question) -> Answer | None:
+        fitting = {name: value for name, value in self.values.items() if name in {f.name for f in question.fields}}
+        if not fitting and not self.prepared.submit:
+            return None
+        self.named.update(fitting)
+        return Answer("submit", fields=fitting, base_revision=question.base_revision)
+
+    def _verdict(self, question: Question) -> Answer | None:
+        prepared = self.prepared
+        if prepared.back is not None and "back" in question.actions:
+            return Answer("back", to=prepared.back)
+        if prepared.revise is not None and "revise" in question.actions:
+            return Answer("revise", feedback=prepared.revise)
+        if prepared.reject is not None and "reject" in question.actions:
+            return Answer("reject", reason=prepared.reject or None)
+        if prepared.approve and "approve" in question.actions:
+            return Answer("approve", doc_hash=question.doc_hash)
+        return None
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, dict) and "action" in value and set(value) <= _OF_ANSWER

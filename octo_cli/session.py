@@ -1,0 +1,216 @@
+"""The loop every command shares: events go to the face, questions to the person, answers back to the engine.
+
+One `ask`, `resume` or turn of `chat` is one command's worth of work, however many runs it takes: run, ask, answer, run
+again. It shows exactly one `RunFinished`, always last. Nothing here draws, parses flags or knows LangGraph.
+"""
+
+import asyncio
+import json
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, field, structs
+
+from octo_cli.documents.files import write_once
+from octo_cli.engine import Engine, open_engine
+from octo_cli.errors import OctoError, TimedOut
+from octo_cli.i18n import Words, describe, words
+from octo_cli.prepared import Prepared
+from octo_cli.settings import Settings
+from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
+from octo_cli.wire.forms import Answer, Question
+from octo_cli.wire.work import Problem
+
+# What a form calls for each value typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer.
+Read = Callable[[str, str], tuple[Any, str]]
+Find = Callable[[], Awaitable[str]]
+T = TypeVar("T")
+
+WAITING = 3
+INTERRUPTED = 130
+
+
+class Face(Protocol):
+    """Whoever shows the work: a terminal, a pipe, one JSON object, or a stream of events."""
+
+    def show(self, event: Event) -> None: ...
+
+    async def ask(self, question: Question, read: Read) -> Answer | None:
+        """The person's answer, or None to leave the question open."""
+        ...
+
+
+class TalkingFace(Face, Protocol):
+    async def read_line(self) -> str | None:
+        """What the person typed next; None when they leave, "" for a new thread."""
+        ...
+
+
+class Command(Struct, frozen=True):
+    """How one command wants its work done; every member is a flag of `octo ask` or `octo resume`."""
+
+    thread: str | None = None
+    create: bool = False
+    at: str | None = None
+    format: str | None = None
+    output: Path | None = None
+    prepared: Prepared = field(default_factory=Prepared)
+    timeout: float | None = None
+
+
+class Outcome(Struct, frozen=True):
+    """What a command ends with: the contract's one object, and the process's exit status."""
+
+    summary: Summary
+    status: int
+
+
+async def ask(settings: Settings, face: Face, text: str, command: Command) -> Outcome:
+    """A turn on a new thread, or on `command.thread` (a new id only with `command.create`)."""
+    async with open_engine(settings, output=command.output) as engine:
+
+        async def find() -> str:
+            return await engine.thread_for(text, command.thread, create=command.create)
+
+        say = Say(text, command.format or settings.format)
+        return await _Work(engine, face, words(settings.language_for(text)), command).do(find, say)
+
+
+async def resume(settings: Settings, face: Face, command: Command) -> Outcome:
+    """Go on with `command.thread`: answer its open questions, or finish what a crash, a cancel or a failure left."""
+    async with open_engine(settings, output=command.output) as engine:
+
+        async def find() -> str:
+            thread_id = await engine.resolve(command.thread or "last")
+            if command.at is not None:
+                await engine.rollback(thread_id, command.at)
+            return thread_id
+
+        return await _Work(engine, face, words(settings.language_for("")), command).do(find, Continue())
+
+
+async def chat(settings: Settings, face: TalkingFace, text: str | None, thread: str | None) -> int:
+    """Turn after turn in one thread until the person leaves or leaves a question open. Returns the exit status."""
+    async with open_engine(settings) as engine:
+        thread_id = await engine.resolve(thread) if thread else None
+        if thread_id and not text:
+            outcome = await _chat_turn(engine, face, thread_id, Continue())
+            if outcome.status == WAITING:
+                return WAITING
+        while (line := text or await face.read_line()) is not None:
+            text = None
+            if not line:
+                thread_id = None
+                continue
+            outcome = await _chat_turn(engine, face, thread_id, Say(line))
+            if outcome.status == WAITING:
+                return WAITING
+            thread_id = outcome.summary.thread_id or thread_id
+    return 0
+
+
+async def _chat_turn(engine: Engine, face: Face, thread_id: str | None, turn: Turn) -> Outcome:
+    text = turn.text if isinstance(turn, Say) else ""
+
+    async def find() -> str:
+        return thread_id or await engine.thread_for(text, None, create=False)
+
+    return await _Work(engine, face, words(engine.settings.language_for(text)), Command()).do(find, turn)
+
+
+class _Work:
+    """One command's runs on one thread, and the one outcome they end in."""
+
+    def __init__(self, engine: Engine, face: Face, say: Words, command: Command) -> None:
+        self.engine = engine
+        self.face = face
+        self.words = say
+        self.command = command
+        self.thread_id: str | None = None
+        self.prepared = command.prepared.once()
+
+    async def do(self, find: Find, turn: Turn) -> Outcome:
+        """Run until nothing more can be answered; every way this can end becomes an outcome."""
+        try:
+            async with asyncio.timeout(self.command.timeout):
+                outcome = await _interruptible(self._converse(find, turn))
+        except OctoError as error:
+            outcome = await self._ended(error, error.status)
+        except TimeoutError:
+            late = TimedOut("timed_out", seconds=self.command.timeout, thread=self.thread_id or "last")
+            outcome = await self._ended(late, late.status)
+        except asyncio.CancelledError:
+            outcome = await self._ended(OctoError("interrupted", thread=self.thread_id or "last"), INTERRUPTED)
+        self.face.show(RunFinished(outcome.summary))
+        return outcome
+
+    async def _converse(self, find: Find, turn: Turn) -> Outcome:
+        self.thread_id = await find()
+        next_turn: Turn | None = turn
+        summary = Summary(thread_id=self.thread_id, status="failed")
+        while next_turn is not None:
+            async for event in self.engine.run(self.thread_id, next_turn, format=self.command.format):
+                if isinstance(event, RunFinished):
+                    summary = event.summary
+                else:
+                    self.face.show(event)
+            next_turn = await self._answers(summary.interrupts)
+        self.prepared.check_all_used()
+        summary = await self._kept(summary)
+        return Outcome(summary, WAITING if summary.interrupts else 0)
+
+    async def _answers(self, questions: tuple[Question, ...]) -> Turn | None:
+        """The answers that can be had now: from the command line first, then from the person."""
+        self.prepared.check(questions)
+        by_id: dict[str, Answer] = {}
+        for question in questions:
+            answer = self.prepared.answer(question)
+            if answer is None:
+                answer = await self.face.ask(question, self.engine.reader(question))
+            if answer is None or answer.action == "defer":
+                await self.engine.defer(question, said=answer is not None)
+                continue
+            by_id[question.id] = answer
+        return Answers(by_id) if by_id else None
+
+    async def _kept(self, summary: Summary) -> Summary:
+        """With `-o` and no document made, the answer itself is what is written."""
+        output = self.command.output
+        if output is None or summary.status != "completed" or summary.documents:
+            return summary
+        text = (
+            summary.result
+            if isinstance(summary.result, str)
+            else json.dumps(summary.result, ensure_ascii=False, indent=2)
+        )
+        await asyncio.to_thread(write_once, output, text.rstrip("\n") + "\n")
+        return summary
+
+    async def _ended(self, error: OctoError, status: int) -> Outcome:
+        """The outcome of a run cut short, with what is known of the thread as it stands."""
+        summary = Summary(thread_id=self.thread_id, status="failed")
+        if self.thread_id is not None:
+            # The thread may be what failed; the first error is the one to tell.
+            with suppress(OctoError):
+                summary = await self.engine.summary(self.thread_id)
+        message, hint = describe(error, self.words, thread=self.thread_id)
+        cut_short = status in (INTERRUPTED, TimedOut.status)
+        problem = Problem(error.code, message, hint)
+        return Outcome(structs.replace(summary, status="cancelled" if cut_short else "failed", error=problem), status)
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`; Ctrl-C cancels it, and nothing else, however often a session sees one."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+    except (NotImplementedError, RuntimeError):  # Windows, or a loop outside the main thread
+        return await task
+    try:
+        return await task
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
