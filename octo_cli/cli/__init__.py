@@ -1,0 +1,162 @@
+"""The door: which command is where, and the one map from errors to sentences and exit statuses. No command's work."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import typer
+
+from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root
+from octo_cli.errors import Failed, OctoError, UsageError
+
+INTERRUPTED: Final = 130
+
+_TALK: Final = "octo_cli.cli.talk"
+_THREADS: Final = "octo_cli.cli.threads"
+_PAPERS: Final = "octo_cli.cli.documents"
+_CONFIG: Final = "octo_cli.cli.config"
+
+COMMANDS: Final[dict[str, Entry | Branch]] = {
+    "chat": Entry(_TALK, "chat"),
+    "ask": Entry(_TALK, "ask", (result, answering)),
+    "resume": Entry(_TALK, "resume", (result, answering)),
+    "inbox": Entry(_THREADS, "inbox", (data,)),
+    "threads": Branch(
+        {
+            "list": Entry(_THREADS, "list_threads", (data,)),
+            "inspect": Entry(_THREADS, "inspect", (data,)),
+            "rename": Entry(_THREADS, "rename", (data,)),
+            "fork": Entry(_THREADS, "fork", (data,)),
+            "rollback": Entry(_THREADS, "rollback", (data,)),
+            "delete": Entry(_THREADS, "delete", (data,)),
+        }
+    ),
+    "documents": Branch(
+        {
+            "types": Entry(_PAPERS, "types", (data,)),
+            "show": Entry(_PAPERS, "show", (data,)),
+            "list": Entry(_PAPERS, "list_documents", (data,)),
+        }
+    ),
+    "agents": Branch({"list": Entry("octo_cli.cli.agents", "list_agents", (data,))}),
+    "config": Branch({"path": Entry(_CONFIG, "path"), "list": Entry(_CONFIG, "list_settings", (data,))}),
+    "completion": Entry("octo_cli.cli.completion", "completion"),
+}
+
+
+def run(argv: Sequence[str]) -> int:
+    """One command line, from its words to the exit status."""
+    _speak_utf8()
+    if os.environ.get("_OCTO_COMPLETE"):
+        from octo_cli.cli.completion import answer
+
+        return answer(argv, os.environ)
+    caller = Caller(tuple(argv))
+    try:
+        status = _dispatch(caller)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _stop_writing()
+        return 0
+    return status
+
+
+def _dispatch(caller: Caller) -> int:
+    try:
+        return _invoke(caller)
+    except OctoError as exc:
+        return _tell(caller, exc)
+    except BrokenPipeError:
+        raise
+    except (KeyboardInterrupt, EOFError):
+        # A script waits for its object or its last line even when Ctrl-C comes before the first event.
+        if caller.asks_for("--json") or caller.asks_for("--events"):
+            _tell(caller, OctoError("interrupted"))
+        return INTERRUPTED
+    except Exception as exc:  # noqa: BLE001 (the last place where it can be told in a sentence)
+        return _tell(caller, _unforeseen(caller, exc))
+
+
+def _invoke(caller: Caller) -> int:
+    try:
+        with root(COMMANDS).make_context("octo", list(caller.argv), obj=caller) as ctx:
+            ctx.command.invoke(ctx)
+    except typer.Exit as exc:
+        return exc.exit_code
+    except NoCommandError as exc:
+        print(exc, file=sys.stderr)  # noqa: T201
+        return UsageError.status
+    except typer.TyperException as exc:
+        raise _misuse(exc) from exc
+    return 0
+
+
+def _misuse(exc: Any) -> OctoError:
+    """The parser's own errors, by what they are about."""
+    page = f"{exc.ctx.command_path if getattr(exc, 'ctx', None) else 'octo'} --help"
+    match type(exc).__name__:
+        case "NoSuchOption":
+            near = ", ".join(exc.possibilities or ()) or page
+            return UsageError("unknown_option", option=exc.option_name, near=near)
+        case "BadOptionUsage":
+            return UsageError("option_needs_value", option=exc.option_name, page=page)
+        case "MissingParameter":
+            return UsageError("missing_argument", argument=exc.param.metavar or exc.param.name, page=page)
+        case _:
+            return UsageError("bad_usage", reason=exc.format_message(), page=page)
+
+
+def _tell(caller: Caller, error: OctoError) -> int:
+    """Say what went wrong: in the shape that was asked for, by the face that is already talking if there is one."""
+    from octo_cli.ui import problems
+
+    problem = problems.worded(error, caller.words)
+    if caller.face is not None:
+        caller.face.fail(problem)
+    elif caller.asks_for("--events"):
+        problems.as_event(problem)
+    elif caller.asks_for("--json"):
+        problems.as_object(problem, summary=caller.runs_a_thread)
+    else:
+        problems.as_sentence(problem)
+    return error.status
+
+
+def _unforeseen(caller: Caller, exc: Exception) -> OctoError:
+    """A defect: its traceback goes to a file, and to the screen when the person asked for more."""
+    import traceback
+
+    if caller.asks_for("--verbose") or caller.asks_for("-v"):
+        traceback.print_exc()
+    return Failed("internal", reason=f"{type(exc).__name__}: {exc}", log=_log("".join(traceback.format_exception(exc))))
+
+
+def _log(text: str) -> str:
+    """Where the traceback was written; "-" when nowhere, for a full disk must not hide the first problem."""
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from octo_cli.settings import make_private, octo_folders
+
+    folder: Path = octo_folders(os.environ).state / "logs"
+    path = folder / f"octo-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
+    try:
+        make_private(folder)
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return "-"
+    return str(path)
+
+
+def _speak_utf8() -> None:
+    # A Korean answer must survive a C locale; a path that is no text is shown escaped.
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _stop_writing() -> None:
+    # `| head` left. What Python still holds in its buffer must go somewhere when it exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

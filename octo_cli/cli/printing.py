@@ -1,0 +1,29 @@
+"""What data commands print: lines for a person, or the contract's JSON with its version. Nothing else on stdout."""
+
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def screen_columns() -> int:
+    """A screen's width; a pipe has none, and whoever reads it wants the whole title."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+
+
+def print_json(*parts: Any) -> None:
+    """One object: `version`, then the members of every struct or dictionary in `parts`."""
+    from octo_cli.ui.events import outside, plain_json
+    from octo_cli.wire.events import VERSION
+
+    body: dict[str, Any] = {"version": VERSION}
+    for part in parts:
+        body.update(msgspec.to_builtins(part))
+    sys.stdout.write(plain_json(outside(body)) + "\n")

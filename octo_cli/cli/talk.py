@@ -1,0 +1,194 @@
+"""chat, ask, resume: flags to a session and back to an exit status."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from octo_cli.cli.answers import prepared, read_stdin
+from octo_cli.cli.commands import Caller
+from octo_cli.errors import ModelError, UsageError
+from octo_cli.settings import OFFLINE, Settings, duration
+from octo_cli.ui.typed import fit
+
+if TYPE_CHECKING:
+    from octo_cli.ui.terminal import Slash, TerminalFace
+
+
+def chat(
+    ctx: typer.Context,
+    text: Annotated[str | None, Argument(metavar="TEXT")] = None,
+    thread: Annotated[str | None, Option("--thread", metavar="THREAD")] = None,
+) -> None:
+    """A conversation on a terminal."""
+    caller: Caller = ctx.obj
+    settings = _with_a_mind(caller)
+    if not caller.interactive:
+        raise UsageError("chat_needs_terminal")
+    said = fit(text) if text is not None else None
+    face = _terminal_face(caller, settings, said or "")
+    face.slash = _slash(caller, settings)
+    from octo_cli import session
+
+    raise typer.Exit(asyncio.run(session.chat(settings, face, said, thread)))
+
+
+def ask(
+    ctx: typer.Context,
+    text: Annotated[str | None, Argument(metavar="TEXT")] = None,
+    thread: Annotated[str | None, Option("--thread", metavar="THREAD")] = None,
+    create: Annotated[bool, Option("--create")] = False,
+) -> None:
+    """One request."""
+    caller: Caller = ctx.obj
+    settings = _with_a_mind(caller)
+    command = _command(caller, thread=thread, create=create)
+    said = fit(_request(text, caller))
+    from octo_cli import session
+
+    outcome = asyncio.run(session.ask(settings, _face(caller, settings, said), said, command))
+    raise typer.Exit(outcome.status)
+
+
+def resume(
+    ctx: typer.Context,
+    thread: Annotated[str | None, Argument(metavar="THREAD")] = None,
+    last: Annotated[bool, Option("--last")] = False,
+    at: Annotated[str | None, Option("--at", metavar="CHECKPOINT")] = None,
+) -> None:
+    """Go on with a thread."""
+    caller: Caller = ctx.obj
+    settings = _with_a_mind(caller)
+    if last and thread is not None:
+        raise UsageError("thread_or_last", thread=thread)
+    command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
+    from octo_cli import session
+
+    outcome = asyncio.run(session.resume(settings, _face(caller, settings, ""), command))
+    raise typer.Exit(outcome.status)
+
+
+def _with_a_mind(caller: Caller) -> Settings:
+    settings = caller.settings
+    if settings.model != OFFLINE:
+        raise ModelError("model_unavailable", model=settings.model)
+    return settings
+
+
+def _command(caller: Caller, **named: Any) -> Any:
+    """How the work is wanted, from the flags; everything that can be wrong with them is found here, before any work."""
+    from octo_cli import session
+
+    flags = caller.flags
+    if flags.get("json") and flags.get("events"):
+        raise UsageError("json_or_events")
+    return session.Command(
+        format=_format(flags.get("format")),
+        output=_output(flags.get("output"), caller.cwd),
+        prepared=prepared(flags, caller.cwd),
+        timeout=_seconds(flags.get("timeout")),
+        **named,
+    )
+
+
+def _format(name: str | None) -> str | None:
+    from octo_cli.outputs import FORMATS
+
+    if name is not None and name not in FORMATS:
+        raise UsageError("bad_setting", place="--format", value=name, accepted=", ".join(FORMATS))
+    return name
+
+
+def _output(text: str | None, cwd: Path) -> Path | None:
+    """Where `-o` wants the product: a folder, or a Markdown file."""
+    if text is None:
+        return None
+    path = (cwd / Path(text).expanduser()).absolute()
+    if path.suffix and path.suffix.lower() != ".md" and not path.is_dir() and not text.endswith(("/", os.sep)):
+        raise UsageError("output_suffix", value=text, suffix=path.suffix)
+    return path
+
+
+def _seconds(text: str | None) -> float | None:
+    """`--timeout`: seconds such as "90" or "2.5", or a length such as "30m"."""
+    if text is None:
+        return None
+    if length := duration(text):
+        return length.total_seconds()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError("bad_setting", place="--timeout", value=text, accepted='90, 2.5, "30m"')
+    return seconds
+
+
+def _request(text: str | None, caller: Caller) -> str:
+    if text is not None and text != "-":
+        return text
+    if caller.flags.get("answers") == "-":
+        raise UsageError("stdin_twice")
+    if text is None and sys.stdin.isatty():
+        raise UsageError("text_missing")
+    return read_stdin()
+
+
+def _face(caller: Caller, settings: Settings, text: str) -> Any:
+    """Who shows the work: what was asked for, else a terminal if a person sits there, else plain lines."""
+    from octo_cli.ui.events import EventsFace, JsonFace
+    from octo_cli.ui.plain import PlainFace
+    from octo_cli.ui.style import style_for
+
+    if caller.flags.get("json"):
+        caller.face = JsonFace(sys.stdout)
+    elif caller.flags.get("events"):
+        caller.face = EventsFace(sys.stdout)
+    elif caller.interactive:
+        caller.face = _terminal_face(caller, settings, text)
+    else:
+        style = style_for(sys.stderr, color=settings.color)
+        caller.face = PlainFace(sys.stdout, sys.stderr, caller.words_for(text), style, quiet=settings.quiet)
+    return caller.face
+
+
+def _terminal_face(caller: Caller, settings: Settings, text: str) -> "TerminalFace":
+    from octo_cli.ui.style import style_for
+    from octo_cli.ui.terminal import TerminalFace
+
+    face = TerminalFace(
+        *(sys.stdout, sys.stderr, caller.words_for(text), style_for(sys.stderr, color=settings.color)),
+        quiet=settings.quiet,
+        history=settings.folders.state / "history",
+    )
+    caller.face = face
+    return face
+
+
+def _picked(caller: Caller, settings: Settings) -> str:
+    """The thread a person points at; without one, somebody has to name it."""
+    from octo_cli.cli.threads import recent, show_threads
+    from octo_cli.ui.style import style_for
+
+    if not caller.interactive:
+        raise UsageError("thread_missing")
+    records = recent(settings)
+    if not records:
+        raise UsageError("no_threads")
+    from octo_cli.ui.prompts import Desk, pick_thread
+
+    desk = Desk(caller.words, style_for(sys.stderr, color=settings.color))
+    return asyncio.run(pick_thread(records, show_threads(caller, records), desk))
+
+
+def _slash(caller: Caller, settings: Settings) -> "Slash":
+    from octo_cli.cli.threads import open_questions, recent, show_questions, show_threads
+
+    return {
+        "/threads": lambda: show_threads(caller, recent(settings)),
+        "/inbox": lambda: show_questions(caller, open_questions(settings)),
+    }

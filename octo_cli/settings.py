@@ -1,0 +1,328 @@
+"""Where everything lives and how Octo behaves: flag > environment > project file > user file > default, resolved once.
+
+Nothing here opens a database, a network or a document; reading two TOML files is all the work.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
+
+from octo_cli.errors import UsageError
+from octo_cli.i18n import LANGUAGES, Language, language_of, language_of_locale
+
+Source = Literal["flag", "environment", "project", "user", "default"]
+Environment = Mapping[str, str]
+OnTimeout = Literal["defer", "reject"]
+
+PROJECT_FILE: Final = ".octo.toml"
+CONFIG_FILE: Final = "config.toml"
+OFFLINE: Final = "offline"
+FORMATS: Final = ("chat", "json")
+
+
+class Folders(NamedTuple):
+    """Octo's own folders. None need exist; whoever writes makes them."""
+
+    config: Path
+    data: Path
+    state: Path
+    cache: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run was told. `sources` says where each key of `KEYS` came from.
+
+    `lang` None: the language of what is written to Octo, then of the locale. `fixed_now` replaces the clock.
+    """
+
+    folders: Folders
+    config_file: Path
+    database: Path
+    lang: Language | None
+    model: str
+    user: str
+    format: str
+    documents: Path
+    search: tuple[Path, ...]
+    expire_after: timedelta | None
+    on_timeout: OnTimeout
+    color: bool
+    quiet: bool = False
+    verbose: bool = False
+    no_input: bool = False
+    fixed_now: datetime | None = None
+    locale: Language = "en"
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def types_folder(self) -> Path:
+        """The person's own document types, found before the program's."""
+        return self.folders.config / "types"
+
+    def now(self) -> datetime:
+        """The time, aware, in the local zone or in the one `OCTO_NOW` names."""
+        return self.fixed_now or datetime.now().astimezone()
+
+    def language_for(self, text: str = "") -> Language:
+        """The language to answer `text` in: the one asked for, the one it is written in, or the locale's."""
+        return self.lang or language_of(text) or self.locale
+
+
+def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Settings:
+    """All settings of one run. `flags` are the shared options by name; a missing or None one was not given.
+
+    Raises UsageError for a value or a file that cannot be taken, naming which and what is accepted.
+    """
+    folders = octo_folders(environment)
+    config_file = _config_file(flags, environment, folders, cwd)
+    layers = (
+        _Layer("flag", {key.name: flags.get(key.flag) for key in KEYS if key.flag}, "", cwd),
+        _Layer("environment", {key.name: environment.get(key.variable) for key in KEYS if key.variable}, "", cwd),
+        _Layer("project", _read_file(cwd / PROJECT_FILE, project=True), str(cwd / PROJECT_FILE), cwd),
+        _Layer("user", _read_file(config_file), str(config_file), config_file.parent),
+    )
+    found = {key.name: _first(key, layers) for key in KEYS}
+    value = {name: pair[0] for name, pair in found.items()}
+    return Settings(
+        folders=folders,
+        config_file=config_file,
+        database=value["database.sqlite"] or folders.data / "octo.db",
+        lang=value["lang"],
+        model=value["model"] or OFFLINE,
+        user=value["user"] or _login_name(environment),
+        format=value["format"] or "chat",
+        documents=value["documents.folder"] or cwd / "octo-documents",
+        search=value["search.folders"] or (),
+        expire_after=value["questions.expire_after"],
+        on_timeout=value["questions.on_timeout"] or "defer",
+        color=_wants_color(flags, environment),
+        quiet=bool(flags.get("quiet")),
+        verbose=bool(flags.get("verbose")),
+        no_input=bool(flags.get("no_input")),
+        fixed_now=_fixed_now(environment),
+        locale=language_of_locale(environment),
+        sources=MappingProxyType({name: pair[1] for name, pair in found.items()}),
+    )
+
+
+def octo_folders(environment: Environment) -> Folders:
+    """Octo's folders: all under `OCTO_HOME` when it is set, else where the platform keeps such things."""
+    if home := environment.get("OCTO_HOME"):
+        root = Path(home).expanduser().absolute()
+        return Folders(config=root, data=root, state=root / "state", cache=root / "cache")
+    import platformdirs
+
+    return Folders(
+        config=platformdirs.user_config_path("octo"),
+        data=platformdirs.user_data_path("octo"),
+        state=platformdirs.user_state_path("octo"),
+        cache=platformdirs.user_cache_path("octo"),
+    )
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder` and what is missing above it, for their owner alone. Raises OSError."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+
+class _Place(NamedTuple):
+    """Where a value was written: its layer, its name in a sentence, and the folder its relative paths start at."""
+
+    source: Source
+    name: str
+    folder: Path
+
+
+Reader = Callable[[Any, _Place], Any]
+
+
+def _choice(*accepted: str) -> Reader:
+    def read(value: Any, place: _Place) -> Any:
+        if value not in accepted:
+            raise _refused(place, value, ", ".join(accepted))
+        return value
+
+    return read
+
+
+def _text(value: Any, place: _Place) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _refused(place, value, '"…"')
+    return value.strip()
+
+
+def _path(value: Any, place: _Place) -> Path:
+    return (place.folder / Path(_text(value, place)).expanduser()).absolute()
+
+
+def _paths(value: Any, place: _Place) -> tuple[Path, ...]:
+    if not isinstance(value, list):
+        raise _refused(place, value, '["folder", "folder"]')
+    folders = tuple(_path(item, place) for item in value)
+    if place.source == "project":
+        _stay_inside(folders, place)
+    return folders
+
+
+def _stay_inside(folders: Sequence[Path], place: _Place) -> None:
+    # A project file comes with somebody's checkout: it may offer its own papers for search, never the reader's home.
+    root = place.folder.resolve()
+    for folder in folders:
+        if not folder.resolve().is_relative_to(root):
+            raise UsageError("config_folder_outside", place=place.name, value=str(folder), root=str(root))
+
+
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION: Final = re.compile(r"(\d{1,5})\s*([mhdw])")
+
+
+def duration(text: str) -> timedelta | None:
+    """A length of time such as "30m", "12h", "7d" or "2w"; None when `text` is none, or nought."""
+    if not (match := _DURATION.fullmatch(text.strip())):
+        return None
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) or None
+
+
+def _length(value: Any, place: _Place) -> timedelta:
+    if not isinstance(value, str) or not (length := duration(value)):
+        raise _refused(place, value, '"30m", "12h", "7d", "2w"')
+    return length
+
+
+class Key(NamedTuple):
+    """One setting: its name in a file, how it is read, and where else it may be given.
+
+    `safe` keys may stand in a project's `.octo.toml`. Whatever names code, trust, identity, a model that costs money or
+    a place to write is not safe: the file comes with a checkout, not from the person at the keyboard.
+    """
+
+    name: str
+    read: Reader
+    flag: str | None = None
+    variable: str | None = None
+    safe: bool = False
+
+
+KEYS: Final = (
+    Key("lang", _choice(*LANGUAGES), flag="lang", variable="OCTO_LANG", safe=True),
+    Key("format", _choice(*FORMATS), safe=True),
+    Key("model", _text, flag="model", variable="OCTO_MODEL"),
+    Key("user", _text, flag="user", variable="OCTO_USER"),
+    Key("database.sqlite", _path, flag="sqlite", variable="OCTO_SQLITE"),
+    Key("documents.folder", _path),
+    Key("search.folders", _paths, safe=True),
+    Key("questions.expire_after", _length),
+    Key("questions.on_timeout", _choice("defer", "reject")),
+)
+_BY_NAME: Final = {key.name: key for key in KEYS}
+
+
+class _Layer(NamedTuple):
+    """The values one source gives, unread; `file` is empty for flags and the environment."""
+
+    source: Source
+    values: Mapping[str, Any]
+    file: str
+    folder: Path
+
+    def place(self, key: Key) -> _Place:
+        named = {"flag": f"--{key.flag}", "environment": str(key.variable)}
+        return _Place(self.source, named.get(self.source, f"{self.file}: {key.name}"), self.folder)
+
+
+def _first(key: Key, layers: Sequence[_Layer]) -> tuple[Any, Source]:
+    for layer in layers:
+        value = layer.values.get(key.name)
+        # An empty environment variable is the shell's way of saying "not set".
+        if value is not None and (value != "" or layer.source != "environment"):
+            return key.read(value, layer.place(key)), layer.source
+    return None, "default"
+
+
+def _read_file(path: Path, *, project: bool = False) -> dict[str, Any]:
+    """The known keys of a TOML file, flattened to "section.name"; nothing when there is no file."""
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as exc:
+        raise UsageError("config_unreadable", file=str(path), reason=exc.strerror or str(exc)) from exc
+    try:
+        tables = tomllib.loads(raw.decode("utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError("config_not_toml", file=str(path), reason=str(exc)) from exc
+    values = dict(_flatten(tables))
+    _refuse_unknown(values, path, project=project)
+    return values
+
+
+def _flatten(tables: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            pairs += [(f"{name}.{inner}", item) for inner, item in value.items()]
+        else:
+            pairs.append((name, value))
+    return pairs
+
+
+def _refuse_unknown(values: Mapping[str, Any], path: Path, *, project: bool) -> None:
+    accepted = ", ".join(key.name for key in KEYS if key.safe or not project)
+    for name in values:
+        if name not in _BY_NAME:
+            raise UsageError("config_unknown_key", file=str(path), key=name, accepted=accepted)
+        if project and not _BY_NAME[name].safe:
+            raise UsageError("config_unsafe_key", file=str(path), key=name, accepted=accepted)
+
+
+def _config_file(flags: Mapping[str, Any], environment: Environment, folders: Folders, cwd: Path) -> Path:
+    named = flags.get("config") or environment.get("OCTO_CONFIG")
+    if not named:
+        return folders.config / CONFIG_FILE
+    path = (cwd / Path(named).expanduser()).absolute()
+    if not path.is_file():
+        raise UsageError("config_missing", file=str(path))
+    return path
+
+
+def _fixed_now(environment: Environment) -> datetime | None:
+    text = environment.get("OCTO_NOW")
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UsageError("bad_now", value=text) from exc
+    if moment.tzinfo is None:
+        raise UsageError("bad_now", value=text)
+    return moment
+
+
+def _wants_color(flags: Mapping[str, Any], environment: Environment) -> bool:
+    return not (flags.get("no_color") or environment.get("NO_COLOR") or environment.get("TERM") == "dumb")
+
+
+def _login_name(environment: Environment) -> str:
+    for variable in ("LOGNAME", "USER", "USERNAME"):
+        if name := environment.get(variable, "").strip():
+            return name
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container may run under a number that has no name.
+        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "user"
+
+
+def _refused(place: _Place, value: object, accepted: str) -> UsageError:
+    return UsageError("bad_setting", place=place.name, value=str(value), accepted=accepted)

@@ -1,0 +1,80 @@
+"""A thread laid open on a screen: conversation, plan, documents, question, and the tree of its checkpoints."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from octo_cli.i18n import Words
+from octo_cli.ui.lists import category, short_ids
+from octo_cli.ui.moments import ago, clock_time
+from octo_cli.ui.plain import how_to_answer
+from octo_cli.ui.sanitise import one_line, visible
+from octo_cli.wire.inspection import CheckpointRecord, Inspection
+from octo_cli.wire.work import Plan
+
+
+def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[str]:
+    """A thread laid open: its row, the conversation, the plan, the documents, and what it waits for."""
+    thread = found.thread
+    yield f"{one_line(thread.title) or '—'}"
+    yield f"  {thread.thread_id}  {say(f'thread.{thread.status}')}  {ago(thread.updated_at, now, say)}  {thread.user}"
+    if found.messages:
+        yield from ("", f"{say('inspect.conversation')}:")
+        for message in found.messages:
+            yield f"  {say(f'inspect.{message.speaker}')}: " + visible(message.text).replace("\n", "\n    ")
+    if found.plan is not None and found.plan.steps:
+        yield from ("", f"{say('inspect.plan')}:", *_plan_lines(found.plan, say))
+    if found.documents:
+        yield from ("", f"{say('inspect.documents')}:")
+        yield from (f"  {one_line(paper.title)} v{paper.version}  {one_line(paper.path)}" for paper in found.documents)
+    for question in found.interrupts:
+        yield from ("", *how_to_answer(question, say))
+
+
+def history_lines(checkpoints: Sequence[CheckpointRecord], now: datetime, say: Words) -> Iterator[str]:
+    """Every checkpoint, oldest first, one tree for each namespace; several children of one parent are a fork."""
+    ids = short_ids(checkpoint.checkpoint_id for checkpoint in checkpoints)
+    longest = max(map(len, ids.values()), default=0)
+    for namespace in dict.fromkeys(checkpoint.namespace for checkpoint in checkpoints):
+        yield f"{namespace or say('inspect.supervisor')}:"
+        own = [checkpoint for checkpoint in checkpoints if checkpoint.namespace == namespace]
+        tree = _Tree(own)
+        for rails, checkpoint in tree.walk():
+            yield f"  {rails}{_checkpoint_line(checkpoint, checkpoint.checkpoint_id[:longest], now, say)}"
+        yield ""
+
+
+class _Tree:
+    """Checkpoints of one namespace by parent. A parent outside of it makes a root."""
+
+    def __init__(self, checkpoints: Sequence[CheckpointRecord]) -> None:
+        self._children: dict[str | None, list[CheckpointRecord]] = {}
+        known = {checkpoint.checkpoint_id for checkpoint in checkpoints}
+        for checkpoint in sorted(checkpoints, key=lambda one: one.checkpoint_id):
+            parent = checkpoint.parent_id if checkpoint.parent_id in known else None
+            self._children.setdefault(parent, []).append(checkpoint)
+
+    def walk(self) -> Iterator[tuple[str, CheckpointRecord]]:
+        """Each checkpoint with the rails to its left. A straight line keeps its column; branches of a fork move in."""
+        waiting = [("", root) for root in reversed(self._children.get(None, []))]
+        while waiting:
+            rails, checkpoint = waiting.pop()
+            yield f"{rails}* ", checkpoint
+            children = self._children.get(checkpoint.checkpoint_id, [])
+            deeper = rails if len(children) < 2 else f"{rails}| "
+            # The newest branch keeps the column, as it would without the fork.
+            branches = [(deeper, child) for child in children[:-1]] + [(rails, child) for child in children[-1:]]
+            waiting += reversed(branches)
+
+
+def _checkpoint_line(checkpoint: CheckpointRecord, short: str, now: datetime, say: Words) -> str:
+    changed = f"  +{', '.join(checkpoint.changed)}" if checkpoint.changed else ""
+    waiting = f"  → {', '.join(checkpoint.next)}" if checkpoint.next else ""
+    head = f"  <- {say('inspect.head')}" if checkpoint.head else ""
+    return one_line(f"{short}  {clock_time(checkpoint.at, now)}  {checkpoint.node}{changed}{waiting}") + head
+
+
+def _plan_lines(plan: Plan, say: Words) -> Iterator[str]:
+    for step in plan.steps:
+        after = f" ({say('inspect.after', steps=', '.join(step.depends_on))})" if step.depends_on else ""
+        status = say(f"status.{step.status}")
+        yield f"  [{step.step_id}] {category(step.agent, say)}: {one_line(step.task)}{after}  {status}"

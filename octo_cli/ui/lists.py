@@ -1,0 +1,122 @@
+"""Threads, questions, documents and agents as tables of text, aligned by screen cells. No storage, no colour."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from octo_cli.i18n import Language, Words
+from octo_cli.ui.cells import columns
+from octo_cli.ui.moments import ago
+from octo_cli.ui.sanitise import one_line
+from octo_cli.wire.forms import Question
+from octo_cli.wire.work import AgentCard, Artifact, ThreadRecord, TypeCard
+
+SHORTEST: Final = 8
+_NOT_WORTH_CUTTING: Final = 4
+_ALIASES: Final = 4
+
+
+def short_ids(ids: Iterable[str]) -> dict[str, str]:
+    """The shortest prefixes, `SHORTEST` characters or more, that tell these ids apart."""
+    ordered = sorted(set(ids))
+    shortened = {}
+    for before, one, after in zip(["", *ordered], ordered, [*ordered[1:], ""], strict=False):
+        shared = max(_shared(one, before), _shared(one, after))
+        short = one[: max(shared + 1, SHORTEST)]
+        shortened[one] = one if len(one) - len(short) <= _NOT_WORTH_CUTTING else short
+    return shortened
+
+
+def thread_lines(records: Sequence[ThreadRecord], now: datetime, say: Words, total: int) -> list[str]:
+    if not records:
+        return [say("list.no_threads")]
+    ids = short_ids(record.thread_id for record in records)
+    rows = [
+        (
+            ids[record.thread_id],
+            say(f"thread.{record.status}"),
+            ago(record.updated_at, now, say),
+            one_line(record.title) or "—",
+        )
+        for record in records
+    ]
+    return columns([_header(say, "id", "status", "updated", "title"), *rows], total, flexible=3)
+
+
+def inbox_lines(questions: Sequence[Question], now: datetime, say: Words, total: int) -> list[str]:
+    if not questions:
+        return [say("list.no_questions")]
+    ids = short_ids(question.thread_id for question in questions)
+    rows = [
+        (
+            ids[question.thread_id],
+            say(f"question.{question.type}"),
+            ago(question.created_at, now, say),
+            _deadline(question, now, say),
+            one_line(question.title),
+        )
+        for question in questions
+    ]
+    return columns([_header(say, "thread", "kind", "asked", "expires", "title"), *rows], total, flexible=4)
+
+
+def document_lines(documents: Sequence[Artifact], now: datetime, say: Words, total: int) -> list[str]:
+    if not documents:
+        return [say("list.no_documents")]
+    ids = short_ids(document.document_id for document in documents)
+    rows = [
+        (
+            ids[document.document_id],
+            f"v{document.version}",
+            ago(document.created_at, now, say),
+            one_line(document.title),
+            one_line(document.path),
+        )
+        for document in documents
+    ]
+    return columns([_header(say, "id", "version", "made", "title", "path"), *rows], total, flexible=3)
+
+
+def type_lines(cards: Sequence[TypeCard], language: Language, say: Words, total: int) -> list[str]:
+    rows = [
+        (card.name, one_line(card.title.get(language, "")), one_line(", ".join(card.aliases[:_ALIASES])))
+        for card in cards
+    ]
+    return columns([_header(say, "type", "title", "also"), *rows], total, flexible=2)
+
+
+def agent_lines(cards: Sequence[AgentCard], language: Language, say: Words, total: int) -> list[str]:
+    rows = [(card.name, category(card.name, say), one_line(card.when.get(language, ""))) for card in cards]
+    return columns([_header(say, "agent", "called", "when"), *rows], total, flexible=2)
+
+
+def category(name: str, say: Words) -> str:
+    """What an agent or an intent is called; a plug-in's is called by its own name."""
+    key = f"category.{name}"
+    return say(key) if say.has(key) else one_line(name)
+
+
+def _deadline(question: Question, now: datetime, say: Words) -> str:
+    if question.expires_at is None:
+        return "—"
+    return say("list.expired") if _passed(question.expires_at, now) else ago(question.expires_at, now, say)
+
+
+def _passed(when: str, now: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(when) <= now
+    except ValueError:
+        return False
+
+
+def _header(say: Words, *names: str) -> tuple[str, ...]:
+    return tuple(say(f"list.{name}") for name in names)
+
+
+def _shared(one: str, other: str) -> int:
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count

@@ -1,0 +1,173 @@
+"""The face for a pipe: progress and how to go on to stderr, the answer and nothing else to stdout. It never asks."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TextIO
+
+from octo_cli.i18n import Words
+from octo_cli.ui.lists import category
+from octo_cli.ui.sanitise import one_line, visible
+from octo_cli.ui.style import Style
+from octo_cli.wire import events
+from octo_cli.wire.events import Event, Summary
+from octo_cli.wire.forms import Answer, FormField, Question
+from octo_cli.wire.work import Problem, Step
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+# A verdict the command line can give, as it is typed; the values are the catalogue's names for what stands in a flag.
+_VERDICTS: Final = {
+    "approve": ("--approve", ""),
+    "revise": ("--revise", "flag_text"),
+    "reject": ("--reject", "flag_reason"),
+    "back": ("--back", "flag_step"),
+}
+
+
+class PlainFace:
+    """Lines of text. `quiet` keeps the answer, failures and what is waited for."""
+
+    def __init__(self, out: TextIO, err: TextIO, say: Words, style: Style, *, quiet: bool = False) -> None:
+        self.out = out
+        self.err = err
+        self.say = say
+        self.style = style
+        self.quiet = quiet
+        self.thread_id: str | None = None
+        self.finished = False
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, events.RunStarted):
+            self.finished = False
+            self.thread_id = event.thread_id or self.thread_id
+        if isinstance(event, events.RunFinished):
+            self.finish(event.summary)
+        elif isinstance(event, events.Warned):
+            self.note(self.style.alarming(f"! {one_line(event.message)}"))
+        elif not self.quiet:
+            for line in progress(event, self.say):
+                self.note(self.style.quiet(line))
+
+    async def ask(self, question: Question, read: Any) -> Answer | None:  # noqa: ARG002
+        return None
+
+    def fail(self, problem: Problem) -> None:
+        """Tell of a failure that ended everything, unless the run's own end told it already."""
+        if self.finished:
+            return
+        self.finished = True
+        self.note(f"octo: {visible(problem.message)}")
+        for line in (problem.hint or "").splitlines():
+            self.note(f"  → {visible(line)}")
+
+    def finish(self, summary: Summary) -> None:
+        self.thread_id = summary.thread_id or self.thread_id
+        self.answer(summary)
+        for question in summary.interrupts:
+            self.wait(question)
+        if summary.error is not None:
+            self.fail(summary.error)
+        self.finished = True
+
+    def answer(self, summary: Summary) -> None:
+        if text := result_text(summary):
+            self.out.write(f"{visible(text)}\n")
+            self.out.flush()
+
+    def wait(self, question: Question) -> None:
+        """What is asked, and the command that answers it."""
+        for line in how_to_answer(question, self.say):
+            self.note(line)
+
+    def note(self, line: str) -> None:
+        self.err.write(f"{line}\n")
+        self.err.flush()
+
+
+def progress(event: Event, say: Words) -> Iterator[str]:
+    """The lines an event is worth; most are worth one or none."""
+    match event:
+        case events.IntentRecognised(intent=intent):
+            what = category(intent.category, say)
+            yield f"· {say('run.understood', what=what, confidence=f'{intent.confidence:.2f}')}"
+        case events.PlanReady(plan=plan) if len(plan.steps) > 1:
+            yield f"· {say(f'run.plan_{plan.strategy}', count=len(plan.steps))}"
+            for step in plan.steps:
+                yield f"    {_step_line(step, say)}"
+        case events.StepStarted(step_id=step_id, agent=agent, task=task):
+            yield f"· [{step_id}] {category(agent, say)}: {one_line(task)}"
+        case events.StepProgress(step_id=step_id, message=message):
+            yield f"· [{step_id}] {one_line(message)}"
+        case events.StepFinished(step_id=step_id, status=status, seconds=seconds):
+            yield f"· [{step_id}] {say(f'status.{status}')} ({say('run.seconds', seconds=f'{seconds:.1f}')})"
+        case events.DocumentReady(document=document):
+            yield f"· {say('run.document', title=one_line(document.title), path=one_line(document.path))}"
+        case events.InterruptAnswered(action=action):
+            yield f"· {say('run.answered', action=say(f'action.{action}'))}"
+
+
+def result_text(summary: Summary) -> str:
+    if summary.result is None or isinstance(summary.result, str):
+        return (summary.result or "").strip("\n")
+    return json.dumps(summary.result, ensure_ascii=False, indent=2)
+
+
+def how_to_answer(question: Question, say: Words, typed: Mapping[str, str] = NOTHING) -> Iterator[str]:
+    """A question as lines: what it is about, what is still missing, and the commands that answer it.
+
+    `typed` is what the person had already entered when the form was left: the command carries it.
+    """
+    yield f"octo: {say('run.waiting', title=one_line(question.title))}"
+    yield from (f"  {line}" for line in visible(question.message).splitlines())
+    if "approve" in question.actions:
+        yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
+        yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
+    yield from field_lines(question, say)
+    yield from (f"  → octo resume {question.thread_id} {flags}" for flags in _flags(question, say, typed))
+    if question.expires_at:
+        yield f"  {say(f'run.expires_{question.on_timeout}', when=question.expires_at)}"
+
+
+def _flags(question: Question, say: Words, typed: Mapping[str, str]) -> Iterator[str]:
+    """The flags that answer the question, the likeliest first."""
+    blanks = [field.name for field in missing(question) if field.name not in typed]
+    if "submit" in question.actions and (blanks or typed):
+        values = {**{name: shlex.quote(text) for name, text in typed.items()}, **dict.fromkeys(blanks, "…")}
+        yield " ".join(f"--set {name}={value}" for name, value in values.items())
+    elif "submit" in question.actions:
+        yield "--submit"
+        yield f"--set {say('run.flag_any')}"
+    for action, (flag, value) in _VERDICTS.items():
+        if action in question.actions:
+            yield f"{flag} {say(f'run.{value}')}" if value else flag
+
+
+def field_lines(question: Question, say: Words) -> Iterator[str]:
+    """The fields still needed and every remark on a field, in the form's own order."""
+    needed = {field.name for field in missing(question)}
+    for field in question.fields:
+        if field.name in needed:
+            yield f"  {field.name}  {one_line(field.label)} {say('run.required')}{_accepted(field)}"
+        for issue in field.issues:
+            yield f"  {say(f'level.{issue.level}')} {one_line(field.label)}: {remark(issue.message, issue.ref)}"
+
+
+def missing(question: Question) -> list[FormField]:
+    return [field for field in question.fields if field.required and field.value in (None, "", [])]
+
+
+def remark(message: str, ref: str | None) -> str:
+    return f"{one_line(message)} ({one_line(ref)})" if ref else one_line(message)
+
+
+def short_hash(doc_hash: str | None) -> str:
+    return (doc_hash or "").removeprefix("sha256:")[:12]
+
+
+def _step_line(step: Step, say: Words) -> str:
+    return f"[{step.step_id}] {category(step.agent, say)}: {one_line(step.task)}"
+
+
+def _accepted(field: FormField) -> str:
+    return f" [{'|'.join(field.choices)}]" if field.choices else ""

@@ -1,0 +1,385 @@
+"""Questions on a terminal: a form one line a field, and a decision about a document. Prompts go to stderr.
+
+The real cursor of the terminal is used throughout, because that is where a Korean input method draws its composition.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer, WordCompleter
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import History, InMemoryHistory
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth, Output, create_output
+from prompt_toolkit.validation import ValidationError, Validator
+
+from octo_cli.errors import InvalidAnswer, OctoError
+from octo_cli.i18n import Words
+from octo_cli.ui.cells import width
+from octo_cli.ui.plain import missing, remark, short_hash
+from octo_cli.ui.problems import worded
+from octo_cli.ui.sanitise import one_line, visible
+from octo_cli.ui.style import Style
+from octo_cli.wire.forms import Answer, FormField, Question
+from octo_cli.wire.work import ThreadRecord
+
+Read = Callable[[str, str], tuple[Any, str]]
+
+_SEVERAL_LINES: Final = ("longtext", "list")
+_BACK: Final = "\0back"
+_MENU_LINES: Final = 4
+_SHORT: Final = 12
+
+
+class Desk:
+    """Where a person is asked: one prompt at a time, and notes in between."""
+
+    def __init__(self, say: Words, style: Style, *, source: Input | None = None, screen: Output | None = None) -> None:
+        self.say = say
+        self.style = style
+        self._source = source or create_input(sys.stdin)
+        self._screen = screen or create_output(stdout=sys.stderr)
+
+    def note(self, line: str = "") -> None:
+        self._screen.write_raw(f"{line}\r\n")
+        self._screen.flush()
+
+    async def line(
+        self,
+        label: str,
+        *,
+        text: str = "",
+        several: bool = False,
+        check: Callable[[str], str] | None = None,
+        completer: Completer | None = None,
+        history: History | None = None,
+    ) -> str:
+        """What the person typed, NFC. `check` returns how a text reads, or raises InvalidAnswer, which keeps it open.
+
+        Raises KeyboardInterrupt and EOFError for Ctrl-C and Ctrl-D.
+        """
+        session: PromptSession[str] = PromptSession(
+            message=label,
+            multiline=several,
+            completer=completer,
+            history=history or InMemoryHistory(),
+            validator=_Checked(check, self.say) if check else None,
+            validate_while_typing=False,
+            bottom_toolbar=self._reading_of(check) if check else None,
+            key_bindings=_keys(several=several),
+            prompt_continuation=" " * 4,
+            reserve_space_for_menu=_MENU_LINES if completer else 0,
+            color_depth=None if self.style.on else ColorDepth.DEPTH_1_BIT,
+            input=self._source,
+            output=self._screen,
+        )
+        session.default_buffer.on_text_changed += _compose
+        # The loop's SIGINT belongs to the session: while the work runs, Ctrl-C must still cancel it afterwards.
+        return unicodedata.normalize("NFC", await session.prompt_async(default=text, handle_sigint=False))
+
+    def _reading_of(self, check: Callable[[str], str]) -> Callable[[], str]:
+        def show() -> str:
+            from prompt_toolkit.application import get_app
+
+            text = get_app().current_buffer.text
+            if not text.strip():
+                return self.say("form.keys")
+            try:
+                return f"= {one_line(check(text))}"
+            except InvalidAnswer as error:
+                return worded(error, self.say).message
+
+        return show
+
+    async def pick(self, options: Mapping[str, str], *, default: str | None = None) -> str:
+        """One of `options` (name → label) by number, name, label, or the first letters of either."""
+        listed = "  ".join(f"{number}) {label}" for number, label in enumerate(options.values(), 1))
+        self.note(f"  {listed}")
+        while True:
+            typed = (await self.line("  > ")).strip()
+            if not typed and default is not None:
+                return default
+            if (name := _named(typed, options)) is not None:
+                return name
+
+
+async def fill(question: Question, read: Read, desk: Desk, typed: dict[str, str]) -> Answer | None:
+    """Put a form. `typed` collects what the person changed, so that leaving loses nothing.
+
+    None when they left it with Ctrl-C or Ctrl-D.
+    """
+    try:
+        return await _Form(question, read, desk, typed).run()
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+async def decide(question: Question, desk: Desk) -> Answer | None:
+    """Show a document exactly as it would be written, and ask what to do with it."""
+    try:
+        return await _decide(question, desk)
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+class _Form:
+    def __init__(self, question: Question, read: Read, desk: Desk, typed: dict[str, str]) -> None:
+        self.question = question
+        self.read = read
+        self.desk = desk
+        self.typed = typed
+        self.fields = {field.name: field for field in question.fields}
+        self.values: dict[str, Any] = {}
+
+    async def run(self) -> Answer:
+        say, desk = self.desk.say, self.desk
+        _head(self.question, desk)
+        desk.note(f"  {desk.style.quiet(say('form.legend'))}")
+        await self.walk(self.worth_a_look())
+        while True:
+            blanks = [field.label for field in self.fields.values() if field.required and self._blank(field)]
+            desk.note()
+            if blanks:
+                desk.note(f"  {desk.style.alarming(say('form.blanks', labels=', '.join(map(one_line, blanks))))}")
+            match await desk.pick(self._menu(), default="again" if blanks else "submit"):
+                case "submit":
+                    return Answer("submit", fields=self.values, base_revision=self.question.base_revision)
+                case "again":
+                    await self.walk(self.worth_a_look())
+                case "all":
+                    await self.walk(list(self.fields))
+                case "reject":
+                    return Answer("reject", reason=await _reason(desk))
+                case _:
+                    return Answer("defer")
+
+    def worth_a_look(self) -> list[str]:
+        """The fields to go through first: the main ones, those still needed, and those with an error."""
+        wanted = {*self.question.editable_fields, *(field.name for field in missing(self.question))}
+        wanted |= {field.name for field in self.fields.values() if any(i.level == "error" for i in field.issues)}
+        return [name for name in self.fields if name in wanted] or list(self.fields)
+
+    async def walk(self, names: Sequence[str]) -> None:
+        """Ask field after field; Shift-Tab goes back to the one before."""
+        place = 0
+        while place < len(names):
+            forward = await self.ask(self.fields[names[place]])
+            place = place + 1 if forward else max(place - 1, 0)
+
+    async def ask(self, field: FormField) -> bool:
+        """One field. False when the person wants the one before."""
+        self._introduce(field)
+        before = self.typed[field.name] if field.name in self.typed else editable_text(field, self.read)
+
+        def check(text: str) -> str:
+            return self.read(field.name, chosen(field, text))[1]
+
+        text = await self.desk.line(
+            f"  {one_line(field.label)}{' *' if field.required else ''}: ",
+            text=before,
+            several=field.type in _SEVERAL_LINES,
+            check=check,
+            completer=WordCompleter(list(_labels(field).values())) if field.choices else None,
+        )
+        if text == _BACK:
+            return False
+        if text.strip() != before.strip():
+            self._take(field, text.strip())
+        return True
+
+    def _take(self, field: FormField, text: str) -> None:
+        if not text:
+            self.values[field.name], self.typed[field.name] = None, ""
+            return
+        meant = chosen(field, text)
+        value, display = self.read(field.name, meant)
+        self.values[field.name], self.typed[field.name] = value, meant
+        display = _labels(field).get(meant, display)
+        if display and display != text:
+            self.desk.note(f"    {self.desk.style.quiet(f'= {one_line(display)}')}")
+
+    def _introduce(self, field: FormField) -> None:
+        desk = self.desk
+        if field.choices:
+            listed = "  ".join(f"{n}) {one_line(label)}" for n, label in enumerate(_labels(field).values(), 1))
+            desk.note(f"    {desk.style.quiet(listed)}")
+        elif field.help and self._blank(field):
+            desk.note(f"    {desk.style.quiet(one_line(field.help))}")
+        _remarks(field, desk)
+
+    def _blank(self, field: FormField) -> bool:
+        return self.values.get(field.name, field.value) in (None, "", [])
+
+    def _menu(self) -> dict[str, str]:
+        names = ["submit", "again", *(["all"] if len(self.fields) > len(self.worth_a_look()) else [])]
+        names += ["reject"] if "reject" in self.question.actions else []
+        return {name: self.desk.say(f"form.{name}") for name in (*names, "defer")}
+
+
+async def _decide(question: Question, desk: Desk) -> Answer:
+    say = desk.say
+    _head(question, desk)
+    desk.note()
+    for line in visible(question.preview).splitlines():
+        desk.note(desk.style.strong(line) if line.startswith("#") else line)
+    desk.note()
+    for field in question.fields:
+        _remarks(field, desk, named=True)
+    if question.doc_hash:
+        desk.note(f"  {desk.style.quiet(say('run.doc_hash', hash=short_hash(question.doc_hash)))}")
+    names = [name for name in ("approve", "revise", "back", "reject") if name in question.actions]
+    match await desk.pick({name: say(f"form.{name}") for name in (*names, "defer")}):
+        case "approve":
+            return Answer("approve", doc_hash=question.doc_hash)
+        case "revise":
+            return Answer("revise", feedback=await _something(desk, say("form.feedback")))
+        case "back":
+            return Answer("back", to="collaborate")
+        case "reject":
+            return Answer("reject", reason=await _reason(desk))
+        case _:
+            return Answer("defer")
+
+
+async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], desk: Desk) -> str:
+    """The thread a person points at, by the number in front of it; any other text is taken as a reference itself."""
+    header, *rows = lines
+    desk.note(f"     {header}")
+    for number, row in enumerate(rows, 1):
+        desk.note(f"{number:>3}) {row}")
+    while not (typed := (await desk.line(f"{desk.say('form.which_thread')} ")).strip()):
+        pass
+    if typed.isdecimal() and 1 <= int(typed) <= len(records):
+        return records[int(typed) - 1].thread_id
+    return typed
+
+
+def editable_text(field: FormField, read: Read) -> str:
+    """A field's value as the shortest text that reads back as the same value."""
+    if field.value in (None, "", []):
+        return ""
+    if field.choices:
+        return _labels(field).get(str(field.value), field.display)
+    if isinstance(field.value, list):
+        return "\n".join(map(str, field.value))
+    for text in _spellings(field):
+        try:
+            if read(field.name, text)[0] == field.value:
+                return visible(text)
+        except OctoError:
+            continue
+    return visible(field.display)
+
+
+def _spellings(field: FormField) -> Iterator[str]:
+    """How a value may be written, the handiest first: "24개월", "50,000,000", "2027-03-01", and in full."""
+    if isinstance(field.value, int) and not isinstance(field.value, bool):
+        if width(field.display) <= _SHORT:
+            yield field.display
+        yield f"{field.value:,}"
+    yield str(field.value)
+    yield field.display
+
+
+def chosen(field: FormField, text: str) -> str:
+    """The choice a number or a label stands for; any other text as it is."""
+    text = text.strip()
+    labels = _labels(field)
+    if text in labels:
+        return text
+    by_label = {label: value for value, label in labels.items()}
+    if text in by_label:
+        return by_label[text]
+    if text.isdecimal() and 1 <= int(text) <= len(labels):
+        return list(labels)[int(text) - 1]
+    return text
+
+
+def _labels(field: FormField) -> dict[str, str]:
+    choices = field.choices or ()
+    return dict(zip(choices, field.choice_labels or choices, strict=True))
+
+
+def _head(question: Question, desk: Desk) -> None:
+    desk.note()
+    desk.note(desk.style.strong(one_line(question.title)))
+    for line in visible(question.message).splitlines():
+        desk.note(f"  {line}")
+
+
+def _remarks(field: FormField, desk: Desk, *, named: bool = False) -> None:
+    for issue in field.issues:
+        about = f"{one_line(field.label)}: " if named else ""
+        line = f"{desk.say(f'level.{issue.level}')} {about}{remark(issue.message, issue.ref)}"
+        desk.note(f"    {desk.style.quiet(line) if issue.level == 'info' else desk.style.alarming(line)}")
+
+
+async def _something(desk: Desk, label: str) -> str:
+    while not (text := (await desk.line(f"  {label}: ")).strip()):
+        pass
+    return text
+
+
+async def _reason(desk: Desk) -> str | None:
+    return (await desk.line(f"  {desk.say('form.reason')}: ")).strip() or None
+
+
+def _named(typed: str, options: Mapping[str, str]) -> str | None:
+    names = list(options)
+    if typed.isdecimal() and 1 <= int(typed) <= len(names):
+        return names[int(typed) - 1]
+    lowered = typed.casefold()
+    meant = [
+        name for name in names if typed and (name.startswith(lowered) or options[name].casefold().startswith(lowered))
+    ]
+    return meant[0] if len(meant) == 1 else None
+
+
+class _Checked(Validator):
+    """Keeps a field open while its text cannot be read; an empty one may wait."""
+
+    def __init__(self, check: Callable[[str], str], say: Words) -> None:
+        self._check = check
+        self._say = say
+
+    def validate(self, document: Document) -> None:
+        if not document.text.strip():
+            return
+        try:
+            self._check(unicodedata.normalize("NFC", document.text))
+        except InvalidAnswer as error:
+            raise ValidationError(len(document.text), worded(error, self._say).message) from error
+
+
+def _compose(buffer: Buffer) -> None:
+    """Jamo pasted from a macOS file name become syllables, so that Backspace deletes what one sees."""
+    text = unicodedata.normalize("NFC", buffer.text)
+    if text != buffer.text:
+        before = unicodedata.normalize("NFC", buffer.document.text_before_cursor)
+        buffer.document = Document(text, len(before))
+
+
+def _keys(*, several: bool) -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("s-tab")
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(result=_BACK)
+
+    if several:
+
+        @keys.add("enter")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.validate_and_handle()
+
+        @keys.add("escape", "enter")
+        @keys.add("c-j")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+    return keys

@@ -1,0 +1,143 @@
+"""The face for a person: streamed text, prompts for questions, and the line they type in `octo chat`."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final, TextIO
+
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+from octo_cli.errors import UsageError
+from octo_cli.i18n import Words
+from octo_cli.settings import make_private
+from octo_cli.ui.plain import NOTHING, PlainFace, how_to_answer, result_text
+from octo_cli.ui.problems import worded
+from octo_cli.ui.prompts import Desk, Read, decide, fill
+from octo_cli.ui.sanitise import visible
+from octo_cli.ui.style import Style
+from octo_cli.ui.typed import fit
+from octo_cli.wire import events
+from octo_cli.wire.events import Event, Summary
+from octo_cli.wire.forms import Answer, Question
+
+PROMPT: Final = "› "
+_SLASH: Final = re.compile(r"/[a-z]+")
+# What a slash command does: the lines it prints.
+Slash = Mapping[str, Callable[[], Iterable[str]]]
+NO_SLASH: Final[Slash] = {}
+
+
+class TerminalFace(PlainFace):
+    """`history` is the file that remembers what was typed; None remembers for this process only."""
+
+    def __init__(
+        self, out: TextIO, err: TextIO, say: Words, style: Style, *, quiet: bool = False, history: Path | None = None
+    ) -> None:
+        super().__init__(out, err, say, style, quiet=quiet)
+        self.desk = Desk(say, style)
+        self.slash: Slash = NO_SLASH
+        self._history = _history_in(history)
+        self._streamed = ""
+        self._inside_line = False
+        self._typed: dict[str, dict[str, str]] = {}
+
+    def show(self, event: Event) -> None:
+        match event:
+            case events.TextDelta(text=text):
+                self._stream(text)
+                return
+            case events.RunStarted():
+                self._streamed = ""
+        self._end_line()
+        super().show(event)
+
+    async def ask(self, question: Question, read: Read) -> Answer | None:
+        self._end_line()
+        if "approve" in question.actions:
+            self._typed[question.id] = {}
+            return await decide(question, self.desk)
+        return await fill(question, read, self.desk, self._typed.setdefault(question.id, {}))
+
+    async def read_line(self) -> str | None:
+        """The next thing said. None when the person leaves, "" when they want a new thread."""
+        while True:
+            try:
+                typed = (await self.desk.line(PROMPT, history=self._history)).strip()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                typed = "/exit"
+            if typed == "/exit":
+                self._leave()
+                return None
+            if typed == "/new":
+                self.thread_id = None
+                return ""
+            if _SLASH.fullmatch(typed):
+                self._run_slash(typed)
+            elif (text := self._fit(typed)) is not None:
+                return text
+
+    def answer(self, summary: Summary) -> None:
+        """The answer, unless it was already on the screen word by word."""
+        if self._streamed.strip() != visible(result_text(summary)).strip():
+            super().answer(summary)
+        self._streamed = ""
+
+    def wait(self, question: Question) -> None:
+        typed = self._typed.get(question.id)
+        if typed is None:
+            super().wait(question)
+            return
+        # They have just seen it: the command alone is enough.
+        commands = [line for line in how_to_answer(question, self.say, typed or NOTHING) if line.startswith("  → ")]
+        self.note(f"octo: {self.say('run.left_open')}")
+        self.note(commands[0] if typed else f"  → octo resume {question.thread_id}")
+
+    def _stream(self, text: str) -> None:
+        safe = visible(text)
+        self._streamed += safe
+        self._inside_line = not safe.endswith("\n")
+        self.out.write(safe)
+        self.out.flush()
+
+    def _end_line(self) -> None:
+        if self._inside_line:
+            self._inside_line = False
+            self.out.write("\n")
+            self.out.flush()
+
+    def _run_slash(self, typed: str) -> None:
+        lines = self.slash.get(typed, self._help)
+        for line in lines():
+            self.note(line)
+
+    def _help(self) -> Iterable[str]:
+        return visible(self.say("chat.help")).splitlines()
+
+    def _fit(self, typed: str) -> str | None:
+        """`typed` as a request; None after saying what is wrong with it. An empty line is no request either."""
+        if not typed:
+            return None
+        try:
+            return fit(typed)
+        except UsageError as error:
+            self.note(f"octo: {worded(error, self.say).message}")
+            return None
+
+    def _leave(self) -> None:
+        if self.thread_id:
+            self.note(f"  → octo chat --thread {self.thread_id}")
+
+
+def _history_in(path: Path | None) -> History:
+    """What was typed before, in a file only its owner may read; in memory where none can be made."""
+    if path is None:
+        return InMemoryHistory()
+    try:
+        make_private(path.parent)
+        path.touch(mode=0o600)
+        with path.open("ab"):
+            return FileHistory(str(path))
+    except OSError:
+        return InMemoryHistory()

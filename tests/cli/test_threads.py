@@ -1,0 +1,163 @@
+"""Lists over a real database that no graph ever ran on."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pexpect
+import pytest
+
+from octo_cli.storage import open_storage
+from octo_cli.ui.cells import width
+from octo_cli.wire.forms import Question
+from tests.conftest import NOW, Octo
+
+MOMENT = datetime.fromisoformat(NOW)
+LONG = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
+HOSTILE = "evil \x1b[31m\n\u202e [red]x[/red]"
+
+
+@pytest.fixture
+def filled(octo: Octo) -> Octo:
+    with open_storage(octo.database) as storage:
+        storage.create_thread("aaaa0001bbbb", title=LONG, user="kim", now=MOMENT - timedelta(hours=3))
+        storage.create_thread(
+            "aaaa0002bbbb", title="evil \x1b[31m\n\u202e [red]x[/red]", user="kim", now=MOMENT - timedelta(days=30)
+        )
+        storage.create_thread("nda.2026", title="비밀유지계약서", user="lee", now=MOMENT)
+        storage.touch("nda.2026", now=MOMENT, status="waiting_human")
+        storage.put_questions("nda.2026", [question("q2", "두 번째", hours=1), question("q1", "첫 번째", hours=2)])
+    octo.environment["OCTO_LANG"] = "ko"
+    return octo
+
+
+def question(name: str, title: str, *, hours: int) -> Question:
+    asked = (MOMENT - timedelta(hours=hours)).isoformat()
+    return Question(name, "collaboration_required", "nda.2026", "1", "contract", title, "", created_at=asked)
+
+
+def test_a_list_is_a_table_of_safe_text(filled: Octo) -> None:
+    said = filled("threads", "list")
+    assert (said.status, said.err) == (0, "")
+    header, *rows = said.out.splitlines()
+    assert header.split() == ["ID", "상태", "최근", "제목"]
+    assert rows[0].split()[:3] == ["nda.2026", "답변", "대기"]
+    assert "한 달" not in rows[1]
+    assert "‹U+001B›[31m ‹U+202E› [red]x[/red]" in said.out
+    assert "\x1b" not in said.out
+    titles = ("제목", "비밀", "evil", "임대차")
+    starts = {width(line[: line.index(title)]) for line, title in zip([header, *rows], titles, strict=True)}
+    assert len(starts) == 1
+
+
+def test_a_list_is_json_with_its_version(filled: Octo) -> None:
+    body = filled("threads", "list", "--json").json
+    assert body["version"] == 1
+    assert [thread["thread_id"] for thread in body["threads"]] == ["nda.2026", "aaaa0002bbbb", "aaaa0001bbbb"]
+    assert body["threads"][0]["status"] == "waiting_human"
+
+
+def test_a_list_can_be_narrowed(filled: Octo) -> None:
+    for narrowing, count in (
+        (["--status", "active"], 2),
+        (["--user", "lee"], 1),
+        (["--limit", "1"], 1),
+        (["--user", "x"], 0),
+    ):
+        assert len(filled("threads", "list", *narrowing, "--json").json["threads"]) == count
+
+
+def test_a_screen_is_never_overflown(filled: Octo) -> None:
+    child = pexpect.spawn(
+        *(sys.executable, ["-m", "octo_cli", "threads", "list"]),
+        encoding="utf-8", dimensions=(24, 60), timeout=20, env=filled.environment, cwd=str(filled.folder),
+    )  # fmt: skip
+    lines = str(child.read()).split("\r\n")
+    assert any(line.endswith("…") for line in lines)
+    assert all(width(line) <= 60 for line in lines)
+
+
+def test_looking_makes_no_database(octo: Octo) -> None:
+    for command in (["threads", "list"], ["inbox"], ["documents", "list"]):
+        assert octo(*command).status == 0
+    assert not octo.database.parent.exists()
+
+
+def test_the_inbox_is_oldest_first(filled: Octo) -> None:
+    assert [one["id"] for one in filled("inbox", "--json").json["interrupts"]] == ["q1", "q2"]
+    _, first, second = filled("inbox").out.splitlines()
+    assert "첫 번째" in first
+    assert "두 번째" in second
+    assert "2시간 전" in first
+
+
+def test_a_thread_is_renamed_by_prefix_title_or_last(filled: Octo) -> None:
+    for ref, title in (("nda.", "하나"), ("하나", "둘"), ("last", "\u1112\u1161\u11ab")):
+        assert filled("threads", "rename", ref, title).status == 0
+    assert filled("threads", "list", "--json").json["threads"][0]["title"] == "한"
+
+
+@pytest.mark.parametrize(
+    ("ref", "code"), [("aaaa", "thread_ambiguous"), ("zzzz", "thread_not_found"), ("nda", "thread_not_found")]
+)
+def test_an_unknown_thread_is_status_four(filled: Octo, ref: str, code: str) -> None:
+    said = filled("threads", "rename", ref, "x", "--json")
+    assert (said.status, said.json["error"]["code"]) == (4, code)
+
+
+def test_deleting_needs_a_yes(filled: Octo) -> None:
+    said = filled("threads", "delete", "nda.")
+    assert (said.status, said.out) == (2, "")
+    assert "--yes" in said.err
+    assert filled("threads", "delete", "nda.", "aaaa0001", "--yes", "--json").json["deleted"] == [
+        "nda.2026",
+        "aaaa0001bbbb",
+    ]
+    assert [one["thread_id"] for one in filled("threads", "list", "--json").json["threads"]] == ["aaaa0002bbbb"]
+
+
+def test_deleting_asks_on_a_terminal(filled: Octo) -> None:
+    for said, left in (("n", 3), ("예", 2)):
+        child = pexpect.spawn(
+            *(sys.executable, ["-m", "octo_cli", "threads", "delete", "nda."]),
+            encoding="utf-8", dimensions=(24, 80), timeout=20, env=filled.environment, cwd=str(filled.folder),
+        )  # fmt: skip
+        child.expect_exact("[y/N]")
+        child.sendline(said)
+        child.expect(pexpect.EOF)
+        assert len(filled("threads", "list", "--json").json["threads"]) == left
+
+
+def test_one_unknown_thread_deletes_nothing(filled: Octo) -> None:
+    assert filled("threads", "delete", "nda.", "zzzz", "--yes").status == 4
+    assert len(filled("threads", "list", "--json").json["threads"]) == 3
+
+
+def test_a_damaged_database_is_status_five(octo: Octo) -> None:
+    octo.database.parent.mkdir()
+    octo.database.write_bytes(b"this is no database, but it is long enough to look like one" * 40)
+    said = octo("threads", "list", "--json")
+    assert (said.status, said.json["error"]["code"]) == (5, "storage_corrupt")
+    assert octo.database.read_bytes().startswith(b"this is no database")
+
+
+def test_document_types_are_listed_and_shown(octo: Octo) -> None:
+    assert {"lease", "nda"} <= {one["name"] for one in octo("documents", "types", "--json").json["types"]}
+    assert "deposit" in octo("documents", "show", "lease").out
+    assert octo("documents", "show", "lease", "--json").json["type"] == "lease"
+    said = octo("documents", "show", "leese", "--json")
+    assert (said.status, said.json["error"]["code"]) == (4, "document_type_not_found")
+
+
+def test_light_commands_import_no_heavy_module(filled: Octo) -> None:
+    for command in (["threads", "list"], ["inbox"], ["threads", "list", "--json"], ["threads", "rename", "last", "x"]):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "octo_cli", *command],
+            capture_output=True, text=True, env=filled.environment, cwd=filled.folder, check=True,
+        )  # fmt: skip
+        imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+        assert imported.isdisjoint({"pydantic", "asyncio", "langgraph", "rich", "prompt_toolkit", "jinja2"})
+
+
+def test_times_are_read_in_the_callers_zone() -> None:
+    assert MOMENT.astimezone(UTC).hour == 1
