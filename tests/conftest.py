@@ -1,0 +1,99 @@
+"""Octo as its users meet it: the installed program in a child process, with a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOW = "2026-11-21T10:00:00+09:00"
+LEASE = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
+# What the lease still needs after that sentence.
+REST = {
+    "landlord_name": "김철수",
+    "property_address": "서울특별시 마포구 월드컵북로 396, 101동 1203호",
+    "payment_day": "25일",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one run of `octo` said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Octo:
+    """`octo("ask", "…")` runs the program in `folder` and returns what it said."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, stdin: str | bytes | None = None, timeout: float = 60) -> Said:
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [*PROGRAM, *arguments],
+            input=given if given is not None else b"",
+            capture_output=True,
+            cwd=self.folder,
+            env=self.environment,
+            timeout=timeout,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """The program running on its own, to be killed or raced."""
+        return subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+        )
+
+    def answered(self, fields: Mapping[str, str] = REST) -> list[str]:
+        return [argument for name, value in fields.items() for argument in ("--set", f"{name}={value}")]
+
+    @property
+    def documents(self) -> list[Path]:
+        return (
+            sorted((self.folder / "octo-documents").glob("**/*")) if (self.folder / "octo-documents").exists() else []
+        )
+
+    @property
+    def database(self) -> Path:
+        return Path(self.environment["OCTO_HOME"]) / "octo.db"
+
+
+PROGRAM = (sys.executable, "-m", "octo_cli")
+
+
+@pytest.fixture
+def octo(tmp_path: Path) -> Octo:
+    """Octo in an empty folder with an empty home, at a fixed time, in Korean unless told otherwise."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    kept = {
+        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ
+    }
+    return Octo(
+        folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
+    )

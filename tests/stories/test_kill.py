@@ -1,0 +1,95 @@
+"""kill -9 at every write of the lease flow: what was approved is written once, and every decision is told once."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octo_cli.storage import open_storage
+from tests.conftest import LEASE, Octo
+
+KILLER = Path(__file__).with_name("killer.py")
+STAGES = {
+    *("initialize", "collect_context", "generate_draft", "collaborate", "user_confirm", "ai_review", "finalize"),
+    *("guard", "recall", "understand", "make_plan", "dispatch", "gather", "aggregate", "choose_output"),
+    *("generate_chat", "remember"),
+}
+THREAD = "lease"
+ASK = ["ask", LEASE, "--thread", THREAD, "--create"]
+
+
+class Killer:
+    """The killing program, and the answers one person gives however often they must."""
+
+    def __init__(self, octo: Octo, root: Path) -> None:
+        self.octo = octo
+        self.root = root
+        self.answers = [*octo.answered(), "--approve", "--json"]
+        self.process = subprocess.Popen(
+            [sys.executable, str(KILLER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=octo.environment,
+            text=True,
+        )
+
+    def run(self, name: str, kill_at: int, arguments: list[str]) -> dict[str, Any]:
+        folder = self.root / name / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = {"home": str(self.root / name / "home"), "folder": str(folder), "kill_at": kill_at}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({**trial, "arguments": arguments}) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def finish(self, name: str) -> None:
+        """What a person does after a crash: resume, with the answers at hand; ask again if nothing had been taken."""
+        for _ in range(4):
+            done = self.run(name, 0, ["resume", THREAD, *self.answers])
+            if done["status"] == 4 or '"thread_empty"' in done["out"]:
+                done = self.run(name, 0, [*ASK, *self.answers])
+            if done["status"] == 2:  # an answer given before the crash was kept: only the approval is still open
+                done = self.run(name, 0, ["resume", THREAD, "--approve", "--json"])
+            if done["status"] == 0:
+                return
+        pytest.fail(f"{name} did not finish: {done}")
+
+    def result(self, name: str) -> tuple[list[bytes], Counter[str]]:
+        """The documents' bytes, and how often each decision stands in an audit log whose chain holds."""
+        with open_storage(self.root / name / "home" / "octo.db", create=False) as storage:
+            assert storage.verify_audit(THREAD) is None
+            events = Counter(row.entry.event for row in storage.audit(THREAD))
+        files = sorted(path for path in (self.root / name / "work").rglob("*") if path.is_file())
+        return [path.read_bytes() for path in files], events
+
+
+@pytest.fixture
+def killer(octo: Octo, tmp_path: Path) -> Iterator[Killer]:
+    killer = Killer(octo, tmp_path / "trials")
+    yield killer
+    killer.process.communicate(timeout=10)
+
+
+def test_killed_at_every_write_the_lease_ends_the_same(killer: Killer) -> None:
+    undisturbed = killer.run("undisturbed", 0, [*ASK, *killer.answers])
+    assert undisturbed["status"] == 0, undisturbed["out"]
+    documents, events = killer.result("undisturbed")
+    assert len(documents) == 1
+    stages = undisturbed["stages"]
+    counted = Counter(stages)
+    assert {stage: counted[stage] for stage in STAGES if counted[stage] < 2} == {}
+
+    kills = [n for n, stage in enumerate(stages, 1)]
+    for kill_at in kills:
+        name = f"kill-{kill_at}"
+        killed = killer.run(name, kill_at, [*ASK, *killer.answers])
+        assert killed["killed"], (kill_at, killed)
+        killer.finish(name)
+        assert killer.result(name) == (documents, events), (kill_at, stages[kill_at - 1])
