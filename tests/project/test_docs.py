@@ -1,0 +1,116 @@
+"""The project's pages say what the code does: shapes, exit statuses, events, rooms, links."""
+
+import json
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+import octo_cli
+from octo_cli import errors, outputs, settings
+from octo_cli.wire import events, forms, work
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
+CONTRACT = (PROJECT / "docs" / "contract.md").read_text(encoding="utf-8")
+HOUSE = (PROJECT / "AGENTS.md").read_text(encoding="utf-8")
+
+EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)```", CONTRACT, re.DOTALL)
+EVENTS = {struct.__struct_config__.tag: struct for struct in get_args(events.Event)}
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize(("room", "word", "example"), EXAMPLES, ids=[word for _, word, _ in EXAMPLES])
+def test_an_example_is_what_crosses_the_wire(room: str, word: str, example: str) -> None:
+    shape = getattr(import_module(f"octo_cli.wire.{room}"), word)
+    shown = json.loads(example)
+    assert json_of(msgspec.convert(shown, shape)) == shown
+
+
+def test_every_shape_has_an_example() -> None:
+    cards = {"ThreadRecord", "TypeCard", "AgentCard", "Message", "CheckpointRecord"}
+    assert {word for _, word, _ in EXAMPLES} == {"Summary", "Problem", "Question", "Answer", *cards}
+
+
+def test_every_event_is_listed_with_its_members() -> None:
+    rows = table("type", "members")
+    assert {ticked(name)[0]: ticked(members) for name, members in rows} == {
+        tag: [name for name in struct.__struct_fields__ if name != "thread_id"] for tag, struct in EVENTS.items()
+    }
+
+
+def test_the_formats_are_those_that_work() -> None:
+    assert settings.FORMATS == outputs.FORMATS
+    assert [name for name in outputs.FORMATS if f"`{name}`" not in CONTRACT] == []
+
+
+def test_every_exit_status_is_listed() -> None:
+    listed = {int(status) for status, _ in table("status", "meaning")}
+    raised = {error.status for error in subclasses(errors.OctoError)}
+    assert listed == raised | {0, 3, 130}
+
+
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        work.RunStatus,
+        work.StepStatus,
+        work.ThreadStatus,
+        forms.QuestionType,
+        forms.Action,
+        forms.Provenance,
+        forms.Level,
+    ],
+    ids=lambda alternatives: str(get_args(alternatives)[0]),
+)
+def test_every_alternative_is_named(alternatives: Any) -> None:
+    assert {name for name in get_args(alternatives) if f"`{name}`" not in CONTRACT} == set()
+
+
+def test_the_picture_of_the_house_shows_its_rooms() -> None:
+    picture = HOUSE.split("```text", 1)[1].split("```", 1)[0]
+    drawn = set(re.findall(r"^[├└]── (\w+)", picture, re.MULTILINE))
+    package = Path(octo_cli.__file__).parent
+    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert drawn == rooms
+
+
+def test_the_order_of_imports_is_the_one_that_is_checked() -> None:
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert " → ".join(contracts[0]["layers"]) in " ".join(HOUSE.replace("`", "").split())
+
+
+def test_the_changelog_has_this_version() -> None:
+    changelog = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[?{re.escape(octo_cli.__version__)}\b", changelog, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def table(*header: str) -> list[list[str]]:
+    """The rows of the table with this header in docs/contract.md."""
+    start = CONTRACT.index(f"| {' | '.join(header)} |")
+    lines = CONTRACT[start:].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def ticked(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def subclasses(error: type[errors.OctoError]) -> set[type[errors.OctoError]]:
+    return {error}.union(*(subclasses(child) for child in error.__subclasses__()))
+
+
+def json_of(value: Any) -> Any:
+    return json.loads(msgspec.json.encode(value))
