@@ -59,6 +59,9 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         _stop_writing()
         return 0
+    except OSError as exc:
+        _stop_writing()
+        return _tell_on_stderr(caller, Failed("output_unwritable", reason=exc.strerror))
     return status
 
 
@@ -67,8 +70,11 @@ def _dispatch(caller: Caller) -> int:
         return _invoke(caller)
     except OctoError as exc:
         return _tell(caller, exc)
-    except BrokenPipeError:
-        raise
+    except OSError as exc:
+        # What names no file is stdout's own trouble: `run` stops writing to it.
+        if exc.filename is None:
+            raise
+        return _tell(caller, _unforeseen(caller, exc))
     except (KeyboardInterrupt, EOFError):
         # A script waits for its object or its last line even when Ctrl-C comes before the first event.
         if caller.asks_for("--json") or caller.asks_for("--events"):
@@ -120,6 +126,13 @@ def _tell(caller: Caller, error: OctoError) -> int:
         problems.as_object(problem, summary=caller.runs_a_thread)
     else:
         problems.as_sentence(problem)
+    return error.status
+
+
+def _tell_on_stderr(caller: Caller, error: OctoError) -> int:
+    from octo_cli.ui import problems
+
+    problems.as_sentence(problems.worded(error, caller.words))
     return error.status
 
 

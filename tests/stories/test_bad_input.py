@@ -31,10 +31,18 @@ def test_a_megabyte_of_text(octo: Octo) -> None:
     assert octo("threads", "list", "--json").json["threads"] == []
 
 
-def test_control_characters_do_not_reach_the_document(octo: Octo) -> None:
-    asked = octo("ask", "-", "--json", stdin=f"{LEASE}\x1b[31m\x07\u202e").json
-    assert asked["intent"]["category"] == "contract"
-    assert "\x1b" not in json.dumps(asked, ensure_ascii=False)
+@pytest.mark.parametrize("hidden", ["\x00", "\x1b[31m", "\x07", "\x9b2J"])
+def test_control_characters_are_refused(octo: Octo, hidden: str) -> None:
+    said = octo("ask", "-", "--json", stdin=f"{LEASE}{hidden}")
+    assert (said.status, said.json["error"]["code"]) == (2, "text_control")
+    assert octo("threads", "list", "--json").json["threads"] == []
+
+
+def test_marks_that_turn_or_hide_text_are_dropped(octo: Octo) -> None:
+    asked = octo("ask", f"{LEASE}\u202e\u200b", "--json").json
+    fields = {field["name"]: field["value"] for field in asked["interrupts"][0]["fields"]}
+    assert fields["tenant_name"] == "홍길동"
+    assert "\u202e" not in octo("threads", "inspect", asked["thread_id"], "--json").json["messages"][0]["text"]
 
 
 def test_decomposed_hangul_is_composed(octo: Octo) -> None:
@@ -148,16 +156,21 @@ def test_a_home_that_does_not_exist(octo: Octo, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_output_is_not_a_traceback(octo: Octo) -> None:
+@pytest.mark.parametrize("command", [["threads", "list", "--json"], ["ask", LEASE, "--json"], ["ask", "안녕"]])
+def test_a_full_output_is_told_on_stderr(octo: Octo, command: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [*PROGRAM, "threads", "list", "--json"],
+            [*PROGRAM, *command],
             stdout=full,
             stderr=subprocess.PIPE,
             env=octo.environment,
+            cwd=octo.folder,
             check=False,
         )
-    calm(done.stderr.decode())
+    said = done.stderr.decode()
+    calm(said)
+    assert done.returncode == 1
+    assert "No space left" in said
 
 
 def test_a_reader_that_leaves_early(octo: Octo) -> None:
@@ -184,7 +197,7 @@ def test_two_processes_on_one_thread(octo: Octo) -> None:
         assert str(holder.pid) in refused.json["error"]["message"]
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
     # Its owner is dead: no waiting for the lease to expire.
     began = time.monotonic()
     assert octo("resume", thread_id, "--approve").status == 0
