@@ -148,6 +148,7 @@ class _Work:
         return outcome
 
     async def _converse(self, find: Find, turn: Turn) -> Outcome:
+        await self.engine.catch_up()
         self.thread_id = await find()
         next_turn: Turn | None = turn
         summary = Summary(thread_id=self.thread_id, status="failed")

@@ -130,7 +130,7 @@ def delete(
 def inbox(ctx: typer.Context) -> None:
     """Every open question of every thread, oldest first."""
     caller: Caller = ctx.obj
-    _let_expire(caller.settings)
+    _catch_up(caller.settings)
     questions = open_questions(caller.settings)
     if caller.flags.get("json"):
         print_json({"interrupts": questions})
@@ -156,12 +156,12 @@ def show_questions(caller: Caller, questions: Sequence[Question]) -> Iterable[st
     return lists.inbox_lines(questions, caller.settings.now(), caller.words, screen_columns())
 
 
-def _let_expire(settings: Settings) -> None:
-    """A deadline that has passed does its work before anybody looks."""
+def _catch_up(settings: Settings) -> None:
+    """A deadline that has passed does its work, and a run that died is looked after, before anybody looks."""
     with open_storage(settings.database, create=False) as storage:
-        due = storage.due_questions(settings.now())
-    if due:
-        _done(_expired(settings))
+        behind = storage.due_questions(settings.now()) or storage.abandoned()
+    if behind:
+        _done(_caught_up(settings))
 
 
 async def _laid_open(
@@ -189,11 +189,11 @@ async def _rolled_back(settings: Settings, ref: str, to: str) -> "Inspection":
         return await engine.inspect(thread_id)
 
 
-async def _expired(settings: Settings) -> None:
+async def _caught_up(settings: Settings) -> None:
     from octo_cli.engine import open_engine
 
     async with open_engine(settings) as engine:
-        await engine.expire()
+        await engine.catch_up()
 
 
 def _done(work: Coroutine[Any, Any, T]) -> T:

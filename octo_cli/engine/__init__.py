@@ -16,7 +16,7 @@ from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
-from octo_cli.errors import ModelError, NotFound
+from octo_cli.errors import InvalidAnswer, ModelError, NotFound, ThreadBusy
 from octo_cli.settings import Settings
 from octo_cli.storage import TTL, AuditEntry, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
@@ -110,25 +110,43 @@ class Engine:
         entry = self._entry(question.thread_id, "deferred", document_id=question.document_id, step_id=question.step_id)
         await asyncio.to_thread(storage.record, [entry], key=f"defer:{question.id}:{entry.at}")
 
-    async def expire(self) -> None:
-        """Do what overdue questions say should happen to them: they are put off, or rejected; never approved."""
-        storage, now = await self._open(), self.settings.now()
-        for question in await asyncio.to_thread(storage.due_questions, now):
-            entry = self._entry(
-                question.thread_id,
-                "timed_out",
-                actor="system",
-                document_id=question.document_id,
-                step_id=question.step_id,
-                detail={"on_timeout": question.on_timeout},
-            )
-            await asyncio.to_thread(storage.record, [entry], key=f"timeout:{question.id}")
-            if question.on_timeout == "reject" and "reject" in question.actions:
-                rejection = Answers({question.id: Answer("reject", reason="expired")})
-                async for _ in self.run(question.thread_id, rejection, actor="system"):
+    async def catch_up(self) -> None:
+        """What happened while nobody looked: runs that died left their questions unsaid, and deadlines passed."""
+        storage = await self._open()
+        for thread_id in await asyncio.to_thread(storage.abandoned):
+            with suppress(ThreadBusy):
+                await self._find_questions(storage, thread_id)
+        for question in await asyncio.to_thread(storage.due_questions, self.settings.now()):
+            with suppress(ThreadBusy):
+                await self._expire(storage, question)
+
+    async def _find_questions(self, storage: Storage, thread_id: str) -> None:
+        """Put down what a dead run was asking. The thread stays `active`: the next run makes sure of it."""
+        with storage_errors(self.settings.database):
+            async with self._lease(storage, thread_id):
+                questions = questions_of(await self.state(thread_id), thread_id)
+                await asyncio.to_thread(storage.put_questions, thread_id, questions)
+                await asyncio.to_thread(storage.touch, thread_id, now=self.settings.now(), status="active")
+
+    async def _expire(self, storage: Storage, question: Question) -> None:
+        """Do what an overdue question says should happen to it: it is put off, or rejected; never approved."""
+        now, thread_id = self.settings.now(), question.thread_id
+        entry = self._entry(
+            thread_id,
+            "timed_out",
+            actor="system",
+            document_id=question.document_id,
+            step_id=question.step_id,
+            detail={"on_timeout": question.on_timeout},
+        )
+        await asyncio.to_thread(storage.record, [entry], key=f"timeout:{question.id}")
+        if question.on_timeout == "reject" and "reject" in question.actions:
+            rejection = Answers({question.id: Answer("reject", reason="expired")})
+            # Somebody may have answered meanwhile: then there is nothing left to reject.
+            with suppress(InvalidAnswer):
+                async for _ in self.run(thread_id, rejection, actor="system"):
                     pass
-            else:
-                await asyncio.to_thread(storage.mark_timed_out, question.id, now)
+        await asyncio.to_thread(storage.mark_timed_out, question.id, now, thread_id=thread_id)
 
     def reader(self, question: Question) -> Callable[[str, str], tuple[Any, str]]:
         """How a form reads what is typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer."""

@@ -112,6 +112,12 @@ class Threads:
         shown = _shown(self._database.read(sql, *values), held)
         return list(islice((record for record in shown if status in (None, record.status)), limit))
 
+    def abandoned(self, *, now: datetime | None = None) -> list[str]:
+        """The threads whose run died: they stand as running, and nobody alive runs them."""
+        running = self._database.read("SELECT thread_id FROM octo_threads WHERE status = 'running'")
+        held = held_threads(self._database, now or wall_clock()) if running else set()
+        return [thread_id for (thread_id,) in running if thread_id not in held]
+
     def resolve(self, ref: str) -> str:
         """The full id of what a person typed: an id, a prefix of 4 characters or more, an exact title, or "last".
 

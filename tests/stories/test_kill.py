@@ -93,3 +93,17 @@ def test_killed_at_every_write_the_lease_ends_the_same(killer: Killer) -> None:
         assert killed["killed"], (kill_at, killed)
         killer.finish(name)
         assert killer.result(name) == (documents, events), (kill_at, stages[kill_at - 1])
+
+
+def test_the_inbox_finds_a_question_whose_run_died_before_it_could_say_so(killer: Killer) -> None:
+    stages = killer.run("undisturbed", 0, [*ASK, "--json"])["stages"]
+    # The last writes of a run put the question into the index; die after the checkpoint, before them.
+    last = len(stages) - stages[::-1].index("collaborate")
+    found = set()
+    for kill_at in range(last - 12, last):
+        name = f"unsaid-{kill_at}"
+        killer.run(name, kill_at, [*ASK, "--json"])
+        inbox = json.loads(killer.run(name, 0, ["inbox", "--json"])["out"])["interrupts"]
+        found.add(len(inbox))
+        killer.finish(name)
+    assert 1 in found
