@@ -16,7 +16,7 @@ from msgspec import Struct, field, structs
 
 from octo_cli.documents.files import write_once
 from octo_cli.engine import Engine, open_engine
-from octo_cli.errors import OctoError, TimedOut
+from octo_cli.errors import Failed, NotFound, OctoError, TimedOut
 from octo_cli.i18n import Words, describe, words
 from octo_cli.prepared import Prepared
 from octo_cli.settings import Settings
@@ -161,7 +161,7 @@ class _Work:
             next_turn = await self._answers(summary.interrupts)
         self.prepared.check_all_used()
         summary = await self._kept(summary)
-        return Outcome(summary, WAITING if summary.interrupts else 0)
+        return Outcome(summary, _status(summary))
 
     async def _answers(self, questions: tuple[Question, ...]) -> Turn | None:
         """The answers that can be had now: from the command line first, then from the person."""
@@ -201,6 +201,16 @@ class _Work:
         cut_short = status in (INTERRUPTED, TimedOut.status)
         problem = Problem(error.code, message, hint)
         return Outcome(structs.replace(summary, status="cancelled" if cut_short else "failed", error=problem), status)
+
+
+def _status(summary: Summary) -> int:
+    """The exit status of a run that ended in order."""
+    if summary.interrupts:
+        return WAITING
+    if summary.status != "failed":
+        return 0
+    missing = summary.error is not None and summary.error.code.endswith("_not_found")
+    return NotFound.status if missing else Failed.status
 
 
 async def _interruptible(work: Coroutine[Any, Any, T]) -> T:

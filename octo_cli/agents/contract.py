@@ -190,7 +190,7 @@ def _stage(name: str, work: Work) -> Callable[..., Awaitable[dict[str, Any]]]:
         step = msgspec.convert(state["step"], Step)
         emit(runtime, StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
         try:
-            paper = kit.catalog.find(state.get("document_type") or step.inputs["document_type"])
+            paper = kit.catalog.find(state.get("document_type") or _wanted_type(step, kit))
             info = runtime.execution_info
             update = await work(_Draft(_opened(state, step, kit), kit, paper, info.task_id if info else ""))
         except (StorageError, ModelError):
@@ -203,6 +203,14 @@ def _stage(name: str, work: Work) -> Callable[..., Awaitable[dict[str, Any]]]:
         return {**update, "seconds": state.get("seconds", 0.0) + time.monotonic() - began}
 
     return node
+
+
+def _wanted_type(step: Step, kit: Kit) -> str:
+    if "document_type" in step.inputs:
+        return str(step.inputs["document_type"])
+    # The planner names what it heard when no type fits; what there is instead is said in the person's words.
+    known = ", ".join(card.title[step.inputs.get("language", "en")] for card in kit.catalog.cards())
+    raise NotFound("document_type_not_found", name=step.inputs.get("unsupported", "?"), known=known)
 
 
 def _opened(state: ContractState, step: Step, kit: Kit) -> ContractState:

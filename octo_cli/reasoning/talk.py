@@ -47,6 +47,9 @@ def _outcome(result: StepResult, said: Words) -> str:
     if result.problem is not None:
         hint = f" {result.problem.hint}" if result.problem.hint else ""
         return said("offline.step_failed", message=result.problem.message) + hint
+    if result.agent == "search" and not result.data.get("hits"):
+        # Whoever asks about the world and has it in no folder should know that nobody here can simply answer.
+        return f"{result.text}\n\n{said('offline.connect_a_model')}"
     return result.text or said(f"offline.step_{result.status}")
 
 

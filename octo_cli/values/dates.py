@@ -83,7 +83,7 @@ _COUNTS: Final = _NATIVE | _SINO | _ENGLISH
 _NO_LENGTH_AFTER: Final = (
     "[ ]?(?:전(?![세월부체입])|뒤|후(?!보)|이내|안에|이상|이하|미만|이전|이후|마다)"
     "|에[ ](?:[한두세네]|[0-9]{1,2})[ ]?(?:번|회|차례)|분(?![양쟁당])|치|차(?!임)|째|생|산|식|형|된"
-    "|[ ]?[0-9]{1,2}[ ]?월|['s]*[ ](?:ago|later|before|prior|notice|from|old|rent)"
+    "|[ ]?[0-9]{1,2}[ ]?월|['s]*[ ](?:ago|later|before|prior|notice|from[ ](?:now|today)|old|rent)"
 )
 _NO_LENGTH_BEFORE: Final = "(?:in|within|after|every|last|past|매|지난|최근|매번) ?$"
 
@@ -444,7 +444,7 @@ def _korean_dates() -> "tuple[tuple[str, Reader, float], ...]":
     )
     day = r"(?:(?P<day>[0-9]{1,2})[ ]?일|(?P<last>말일))(?!간|[ ]?동안)"
     month_day = rf"(?P<month>[0-9]{{1,2}})[ ]?월[ ]?{day}"
-    later = rf"(?<![0-9가-힣])(?P<count>{_COUNT_KO})[ ]?(?P<unit>일|주일|주|달|개월|년)[ ]?(?:뒤|후(?!보))"
+    later = rf"(?<![0-9가-힣])(?P<count>{_COUNT_KO})[ ]?(?P<unit>일|주일|주|달|개월|년)[ ]?(?:뒤|후(?![보불]))"
     slashed = r"(?<![0-9/.])(?P<month>1[0-2]|[1-9])/(?P<day>[12][0-9]|3[01]|[1-9])"
     return (
         (rf"(?<![0-9./-])(?P<year>[0-9]{{4}}){rest}", _read_numbers, EXPLICIT),
@@ -457,7 +457,7 @@ def _korean_dates() -> "tuple[tuple[str, Reader, float], ...]":
         (rf"(?P<relative>{_words(_MONTHS_KO)})[ ]?{day}", _read_month_word, CLEAR),
         (rf"(?P<relative>{_words(_WEEKS_KO)})[ ]?(?P<weekday>[{_WEEKDAYS_KO}])요일", _read_week_word, CLEAR),
         (later, _read_later, CLEAR),
-        (rf"(?<![가-힣])(?P<days>{_words(_DAYS_KO)})[ ]?(?:뒤|후(?!보))", _read_days, CLEAR),
+        (rf"(?<![가-힣])(?P<days>{_words(_DAYS_KO)})[ ]?(?:뒤|후(?![보불]))", _read_days, CLEAR),
         (rf"(?<![A-Za-z가-힣])(?P<near>{_words(_NEAR)})(?![A-Za-z])", _read_near, CLEAR),
         (rf"{slashed}(?=[ ]?(?:부터|까지|에|일|자|~|입주|계약))", _read_next_day, GUESSED),
     )

@@ -97,6 +97,7 @@ def test_what_is_no_day_says_why(written: str, reason: str) -> None:
         ("매달 25일, 주 5일, 30일간, 말일", []),
         ("010-1234-5678, 123-45-67890, 500/45, 3.5톤, 민법 635조 2항", []),
         ("안내일정은 나중에 알려 드릴게요", []),
+        ("차임은 매월 20일 후불, 20일 후에 입주", ["2026-12-11"]),
     ],
 )
 def test_days_are_found_in_a_sentence(sentence: str, days: list[str]) -> None:
@@ -165,6 +166,7 @@ def test_what_is_no_period_says_why(written: str, reason: str) -> None:
         ("within 2 months, 3 years ago", []),
         ("İSTANBUL lease: Two Years And Six Months", [30]),
         ("기간만 3년으로 연장해줘", [36]),
+        ("18 months from 2027-04-01, not 18 months from now", [18]),
     ],
 )
 def test_periods_are_found_in_a_sentence(sentence: str, months: list[int]) -> None:
