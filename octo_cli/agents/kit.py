@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import msgspec
 from langgraph.graph import END, START, StateGraph
@@ -151,8 +151,8 @@ def emit(runtime: Runtime[Kit], event: events.Event) -> None:
     runtime.stream_writer(msgspec.to_builtins(event))
 
 
-def result_of(state: StepState, done: Done, *, problem: Problem | None = None) -> dict[str, Any]:
-    """The state update that hands a step's result to the supervisor."""
+def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem | None = None) -> dict[str, Any]:
+    """The state update that hands a step's result to the supervisor. `seconds` of active time, pauses left out."""
     step = msgspec.convert(state["step"], Step)
     result = StepResult(
         step_id=step.step_id,
@@ -164,7 +164,7 @@ def result_of(state: StepState, done: Done, *, problem: Problem | None = None) -
         documents=done.documents,
         insights=done.insights,
         confidence=done.confidence,
-        seconds=round(state.get("seconds", 0.0), 6),
+        seconds=round(seconds, 6),
         pauses=state.get("pauses", 0),
         problem=problem,
     )
@@ -177,10 +177,10 @@ def as_graph(work: Work) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     async def do_work(state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
         started = time.monotonic()
         outcome = await work(_task(state), runtime.context)
-        spent = {**state, "seconds": state.get("seconds", 0.0) + time.monotonic() - started}
+        seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if isinstance(outcome, Ask):
-            return {"question": _question(state, outcome, runtime.context), "seconds": spent["seconds"]}
-        return {"question": None, **result_of(cast(StepState, spent), outcome)}
+            return {"question": _question(state, outcome, runtime.context), "seconds": seconds}
+        return {"question": None, **result_of(state, outcome, seconds=seconds)}
 
     def ask_person(state: StepState) -> dict[str, Any]:
         answer = ask(state["question"] or {})

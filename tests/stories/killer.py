@@ -62,7 +62,7 @@ class Watch:
 
 def arm(watch: Watch) -> None:
     """Put the watch around everything that writes: checkpoints, the index, the document's file."""
-    from octo_cli.agents import contract
+    from octo_cli.agents.contract import writing
     from octo_cli.storage.database import Database
     from octo_cli.storage.saver import WholeWritesSaver
 
@@ -78,7 +78,7 @@ def arm(watch: Watch) -> None:
     WholeWritesSaver.aput = watch.around_async(WholeWritesSaver.aput)  # type: ignore[method-assign]
     WholeWritesSaver.aput_writes = watch.around_async(WholeWritesSaver.aput_writes)  # type: ignore[method-assign]
     Database.write = write  # type: ignore[method-assign,assignment]
-    contract.write_once = watch.around(contract.write_once)  # type: ignore[attr-defined]
+    writing.write_once = watch.around(writing.write_once)  # type: ignore[attr-defined]
 
 
 def run(folder: Path, arguments: list[str], kill_at: int, log: int | None, out: Path) -> int:

@@ -43,7 +43,9 @@ def propose(fields: Fields, proposals: Iterable[Proposal], *, over_user: bool = 
     return proposed
 
 
-def submit(fields: Fields, given: Mapping[str, Any], paper: DocumentType, today: date) -> tuple[Fields, Issues]:
+def submit(
+    fields: Fields, given: Mapping[str, Any], paper: DocumentType, today: date, say: Words
+) -> tuple[Fields, Issues]:
     """`fields` after a person handed in the form: what they gave is theirs, what they left is accepted.
 
     A value that cannot be read leaves its field as it was, with the reason as an issue.
@@ -54,7 +56,7 @@ def submit(fields: Fields, given: Mapping[str, Any], paper: DocumentType, today:
         try:
             value = None if _is_blank(raw) else paper.parse(name, raw, today)
         except InvalidAnswer as error:
-            refused[name] = (_refusal(error),)
+            refused[name] = (Issue(level="error", rule="value", message=describe(error, say)[0]),)
             continue
         before = fields.get(name, FieldValue())
         if value != before.value or before.provenance == "none":
@@ -109,9 +111,3 @@ def _is_blank(raw: object) -> bool:
 
 def _as_text(raw: object) -> str:
     return raw if isinstance(raw, str) else ""
-
-
-def _refusal(error: InvalidAnswer) -> Issue:
-    from octo_cli.i18n import words
-
-    return Issue(level="error", rule="value", message=describe(error, words("en"))[0])
