@@ -1,19 +1,23 @@
 """The kit every agent works with, and the wrapper that makes a coroutine a sub-graph. No agent's own work."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import msgspec
+from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
 from octo_cli.documents.catalog import Catalog
+from octo_cli.errors import ModelError, OctoError, StorageError
+from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.base import Reasoner
 from octo_cli.storage import Storage
 from octo_cli.wire import events
@@ -22,6 +26,9 @@ from octo_cli.wire.work import AgentCard, Artifact, Insight, Language, Problem, 
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # A plug-in may ask again and again; a person would have left by then.
 MOST_QUESTIONS = 50
@@ -171,13 +178,34 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
     return {"results": {step.step_id: msgspec.to_builtins(result)}}
 
 
+async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Problem:
+    """What `work` comes to, or why it failed: a failed step is a failed result, not a dead run.
+
+    What `octo resume` can mend (storage, model) is raised on, so that only this piece of work is done again.
+    """
+    try:
+        return await work
+    except (StorageError, ModelError, GraphBubbleUp):
+        raise
+    except OctoError as error:
+        message, hint = describe(error, say, thread=thread_id)
+        return Problem(error.code, message, hint)
+    except Exception as error:
+        log.exception("a step failed")
+        return Problem("step_failed", say("error.step_failed", reason=f"{type(error).__name__}: {error}"))
+
+
 def as_graph(work: Work) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     """A simple agent as a sub-graph: `work` until it is done, `ask` whenever it asks."""
 
     async def do_work(state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
         started = time.monotonic()
-        outcome = await work(_task(state), runtime.context)
+        say = words(state["request"]["language"])
+        outcome = await attempted(work(_task(state), runtime.context), say, runtime.context.thread_id)
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
+        if isinstance(outcome, Problem):
+            failed = Done(outcome.message, status="failed")
+            return {"question": None, **result_of(state, failed, seconds=seconds, problem=outcome)}
         if isinstance(outcome, Ask):
             return {"question": _question(state, outcome, runtime.context), "seconds": seconds}
         return {"question": None, **result_of(state, outcome, seconds=seconds)}

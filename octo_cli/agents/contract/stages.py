@@ -12,10 +12,10 @@ from octo_cli.agents.contract.draft import NAME, ContractState, Draft, in_thread
 from octo_cli.agents.contract.fields import Fields, Issues
 from octo_cli.agents.contract.questions import Page, question
 from octo_cli.agents.contract.writing import shown_path, written
-from octo_cli.agents.kit import Done, Kit, ask, emit, result_of
+from octo_cli.agents.kit import Done, Kit, ask, attempted, emit, result_of
 from octo_cli.documents.files import doc_hash
-from octo_cli.errors import ModelError, NotFound, OctoError, StorageError
-from octo_cli.i18n import describe, words
+from octo_cli.errors import NotFound
+from octo_cli.i18n import words
 from octo_cli.wire.events import DocumentReady, StepProgress
 from octo_cli.wire.forms import Answer, Issue, Level
 from octo_cli.wire.work import Insight, Problem, Step
@@ -32,10 +32,7 @@ _IMPORTANCE: Final[dict[Level, Literal["high", "medium", "low"]]] = {
 
 
 def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
-    """A node that works: says that it began, measures itself, and turns a failure into the step's own problem.
-
-    What `octo resume` can mend (storage, model) is raised on, so that only this stage is run again.
-    """
+    """A node that works: says that it began, measures itself, and turns a failure into the step's own problem."""
 
     async def run(state: ContractState, runtime: Runtime[Kit]) -> Update:
         kit, began = runtime.context, time.monotonic()
@@ -43,20 +40,20 @@ def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
         step = msgspec.convert(state["step"], Step)
         emit(runtime, StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
         info = runtime.execution_info
-        try:
-            paper = kit.catalog.find(state.get("document_type") or _wanted_type(step, kit))
-            draft = Draft(_opened(state, step, kit), kit, paper, began, info.task_id if info else "")
-            update = await stage(draft)
-        except (StorageError, ModelError):
-            raise
-        except OctoError as error:
-            message, hint = describe(error, say, thread=kit.thread_id)
-            update = {"problem": msgspec.to_builtins(Problem(error.code, message, hint))}
+        work = _work(stage, state, kit, began=began, task_id=info.task_id if info else "")
+        done = await attempted(work, say, kit.thread_id)
+        update = {"problem": msgspec.to_builtins(done)} if isinstance(done, Problem) else done
         for document in update.pop("ready", ()):
             emit(runtime, DocumentReady(document))
         return {**update, "seconds": state.get("seconds", 0.0) + time.monotonic() - began}
 
     return run
+
+
+async def _work(stage: Stage, state: ContractState, kit: Kit, *, began: float, task_id: str) -> Update:
+    step = msgspec.convert(state["step"], Step)
+    paper = kit.catalog.find(state.get("document_type") or _wanted_type(step, kit))
+    return await stage(Draft(_opened(state, step, kit), kit, paper, began, task_id))
 
 
 def _wanted_type(step: Step, kit: Kit) -> str:
