@@ -2,10 +2,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -291,3 +293,36 @@ def test_interrupted_and_resumed(octo: Octo) -> None:
     if status == 130:
         assert lines[-1]["summary"]["status"] == "cancelled"
     assert octo("resume", lines[0]["thread_id"], *octo.answered(), "--approve").status == 0
+
+
+def test_a_full_disk_loses_nothing(octo: Octo, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", small], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        octo.environment["OCTO_HOME"] = str(small / "home")
+        said = [octo("ask", LEASE, "--json") for _ in range(4)]
+        full = next(one for one in said if one.status != 3)
+        assert (full.status, full.json["error"]["code"]) == (5, "storage_full")
+        waiting = octo("inbox", "--json").json["interrupts"]
+        assert len(waiting) == sum(one.status == 3 for one in said)
+        subprocess.run(["mount", "-o", "remount,size=8m", small], check=True)
+        if thread_id := full.json["thread_id"]:  # None: there was not even room for the thread
+            again = octo("resume", thread_id, "--json")
+            assert again.status == 3 or again.json["error"]["code"] == "thread_empty"
+        assert octo("ask", LEASE).status == 3
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_a_thread_of_another_graph_says_so(octo: Octo) -> None:
+    thread_id = octo("ask", LEASE, "--json").json["thread_id"]
+    with closing(sqlite3.connect(octo.database)) as database, database:
+        database.execute("UPDATE octo_threads SET graph_version = '0'")
+    said = octo("resume", thread_id, *octo.answered(), "--json")
+    assert (said.status, said.json["error"]["code"]) == (1, "graph_changed")
+    assert octo("threads", "inspect", thread_id).status == 0
