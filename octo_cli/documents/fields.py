@@ -65,10 +65,8 @@ def accepted(spec: FieldSpec) -> str:
     if spec.choices:
         return ", ".join(f"{choice.value} ({' / '.join(choice.label.values())})" for choice in spec.choices)
     example = spec.example or FIELD_TYPES[spec.type].example
-    if spec.minimum is None and spec.maximum is None:
-        return example
-    limits = "..".join("" if limit is None else f"{limit:,}" for limit in (spec.minimum, spec.maximum))
-    return f"{example} [{limits}]"
+    limits = [f"{sign} {limit:,}" for sign, limit in (("≥", spec.minimum), ("≤", spec.maximum)) if limit is not None]
+    return f"{example} ({', '.join(limits)})" if limits else example
 
 
 def is_blank(value: Any) -> bool:

@@ -148,9 +148,9 @@ def test_an_emptied_list_is_an_empty_list_and_another_emptied_field_a_blank() ->
     ("name", "raw", "accepts"),
     [
         ("lease_kind", "반전세", "monthly (월세 / Monthly rent), jeonse (전세 / Jeonse)"),
-        ("copies", "0", "2 [1..99]"),
-        ("exclusive_area", "0.5", "84.97 [1..]"),
-        ("deposit", "많이", "5천만원 [0..]"),
+        ("copies", "0", "2 (≥ 1, ≤ 99)"),
+        ("exclusive_area", "0.5", "84.97 (≥ 1)"),
+        ("deposit", "많이", "5천만원 (≥ 0)"),
         ("start_date", "언젠가", "2027-03-01"),
     ],
 )
