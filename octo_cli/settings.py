@@ -192,10 +192,19 @@ def duration(text: str) -> timedelta | None:
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) or None
 
 
+def length(span: timedelta) -> str:
+    """How `duration` reads this length, in the largest unit that says it whole."""
+    minutes = span // timedelta(minutes=1)
+    for unit, most in (("d", 24 * 60), ("h", 60)):
+        if minutes % most == 0:
+            return f"{minutes // most}{unit}"
+    return f"{minutes}m"
+
+
 def _length(value: Any, place: _Place) -> timedelta:
-    if not isinstance(value, str) or not (length := duration(value)):
+    if not isinstance(value, str) or not (span := duration(value)):
         raise _refused(place, value, '"30m", "12h", "7d", "2w"')
-    return length
+    return span
 
 
 class Key(NamedTuple):

@@ -1,14 +1,13 @@
 """config …: which settings hold, and where each comes from. Nothing is written here yet."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
-from octo_cli.settings import Settings
+from octo_cli.settings import Settings, length
 from octo_cli.ui.cells import columns
 from octo_cli.ui.sanitise import one_line
 
@@ -23,11 +22,11 @@ def list_settings(ctx: typer.Context) -> None:
     """Every setting, its value, and where it was given."""
     caller: Caller = ctx.obj
     settings = caller.settings
-    rows = [(name, _shown(value), settings.sources[name]) for name, value in _values(settings).items()]
+    rows = [(name, _plain(value), settings.sources[name]) for name, value in _values(settings).items()]
     if caller.flags.get("json"):
         print_json({"settings": [{"name": name, "value": value, "source": source} for name, value, source in rows]})
     else:
-        named = [(name, one_line(value), caller.words(f"source.{source}")) for name, value, source in rows]
+        named = [(name, one_line(_shown(value)), caller.words(f"source.{source}")) for name, value, source in rows]
         print_lines(columns(named, screen_columns(), flexible=1))
 
 
@@ -45,15 +44,24 @@ def _values(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _plain(value: Any) -> Any:
+    """A value as a settings file would say it; None when nothing is set."""
+    match value:
+        case tuple():
+            return [str(folder) for folder in value] or None
+        case timedelta():
+            return length(value)
+        case None:
+            return None
+        case _:
+            return str(value)
+
+
 def _shown(value: Any) -> str:
     match value:
-        case None | ():
+        case None:
             return "—"
-        case tuple():
-            return ", ".join(map(str, value))
-        case timedelta():
-            return f"{value.total_seconds() / 86400:g}d"
-        case Path():
-            return str(value)
+        case list():
+            return ", ".join(value)
         case _:
             return str(value)

@@ -43,7 +43,9 @@ def read_value(question: Question, name: str, raw: Any, catalog: Catalog, today:
 def _check_submission(question: Question, answer: Answer, catalog: Catalog, today: date) -> None:
     if answer.base_revision not in (None, question.base_revision):
         newer = ", ".join(f"{field.name}={field.display or '-'}" for field in question.fields if field.confirmed)
-        raise InvalidAnswer("stale_revision", given=answer.base_revision, now=question.base_revision, newer=newer)
+        raise InvalidAnswer(
+            "stale_revision", given=answer.base_revision, now=question.base_revision, newer=newer or "—"
+        )
     for name, raw in answer.fields.items():
         if raw is not None and raw != "":
             read_value(question, name, raw, catalog, today)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -188,7 +189,17 @@ def test_settings_say_where_they_come_from(octo: Octo) -> None:
     found = {row["name"]: (row["value"], row["source"]) for row in octo("config", "list", "--json").json["settings"]}
     assert found["lang"] == ("ko", "project")
     assert found["model"] == ("offline", "default")
+    assert found["search.folders"] == found["questions.expire_after"] == (None, "default")
     assert octo("config", "path").out == f"{octo.environment['OCTO_HOME']}{os.sep}config.toml\n"
+
+
+def test_settings_are_printed_as_a_file_would_say_them(octo: Octo) -> None:
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    (home / "config.toml").write_text('[search]\nfolders = ["a", "b"]\n[questions]\nexpire_after = "12h"\n')
+    found = {row["name"]: row["value"] for row in octo("config", "list", "--json").json["settings"]}
+    assert found["search.folders"] == [str(home / "a"), str(home / "b")]
+    assert found["questions.expire_after"] == "12h"
 
 
 def test_answers_are_read_before_any_work(octo: Octo) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from octo_cli.errors import UsageError
-from octo_cli.settings import FORMATS, KEYS, Settings, duration, resolve
+from octo_cli.settings import FORMATS, KEYS, Settings, duration, length, resolve
 
 
 @pytest.fixture
@@ -144,3 +144,10 @@ def test_formats_are_those_that_work() -> None:
     from octo_cli.outputs import FORMATS as MADE
 
     assert FORMATS == MADE
+
+
+@pytest.mark.parametrize("text", ["30m", "90m", "12h", "36h", "7d", "14d"])
+def test_a_length_is_said_as_it_is_read(text: str) -> None:
+    span = duration(text)
+    assert span is not None
+    assert length(span) == text
