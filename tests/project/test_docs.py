@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,9 @@ import pytest
 
 import octo_cli
 from octo_cli import errors, outputs, settings
+from octo_cli.cli import COMMANDS
+from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result
+from octo_cli.cli.commands import shared as shared_options
 from octo_cli.wire import events, forms, work
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -21,6 +25,8 @@ HOUSE = (PROJECT / "AGENTS.md").read_text(encoding="utf-8")
 
 EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)```", CONTRACT, re.DOTALL)
 EVENTS = {struct.__struct_config__.tag: struct for struct in get_args(events.Event)}
+ANSWERS = {max(param.opts, key=len) for param in parameters(answering)}
+ALIASES = {min(param.opts, key=len): max(param.opts, key=len) for param in parameters(result)}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -34,6 +40,10 @@ def test_an_example_is_what_crosses_the_wire(room: str, word: str, example: str)
 def test_every_shape_has_an_example() -> None:
     cards = {"ThreadRecord", "TypeCard", "AgentCard", "Message", "CheckpointRecord"}
     assert {word for _, word, _ in EXAMPLES} == {"Summary", "Problem", "Question", "Answer", *cards}
+
+
+def test_every_command_is_listed_with_its_own_options() -> None:
+    assert dict(listed_commands()) == dict(commands(COMMANDS))
 
 
 def test_every_event_is_listed_with_its_members() -> None:
@@ -95,6 +105,26 @@ def test_the_changelog_has_this_version() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def listed_commands() -> Iterator[tuple[str, set[str]]]:
+    """The commands of docs/contract.md and their options; those that every command takes stand elsewhere."""
+    shared = {option for param in parameters(shared_options) for option in param.opts}
+    for line in CONTRACT.split("```text\n", 1)[1].split("```", 1)[0].splitlines()[1:-1]:
+        name = " ".join(re.findall(r" +([a-z]+)(?=\s|$)", line.partition("[")[0].partition("THREAD")[0]))
+        options = set(re.findall(r"(?<![\w-])--?[a-z]+", line)) - shared
+        yield name, {ALIASES.get(option, option) for option in options} | (ANSWERS if "[answers]" in line else set())
+
+
+def commands(entries: Mapping[str, Entry | Branch], before: str = "") -> Iterator[tuple[str, set[str]]]:
+    """The commands of the door and the options each declares itself."""
+    for name, entry in entries.items():
+        if isinstance(entry, Branch):
+            yield from commands(entry.entries, f"{before}{name} ")
+        else:
+            shared = {param.name for param in parameters(shared_options)}
+            own = [param for param in build(name, entry).params if param.param_type_name == "option"]
+            yield f"{before}{name}", {max(param.opts, key=len) for param in own if param.name not in shared}
 
 
 def table(*header: str) -> list[list[str]]:
