@@ -76,4 +76,5 @@ async def main() -> None:
         face.wait(question)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
