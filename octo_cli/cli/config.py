@@ -21,12 +21,13 @@ def path(ctx: typer.Context) -> None:
 def list_settings(ctx: typer.Context) -> None:
     """Every setting, its value, and where it was given."""
     caller: Caller = ctx.obj
-    settings = caller.settings
-    rows = [(name, _plain(value), settings.sources[name]) for name, value in _values(settings).items()]
+    values, sources = _values(caller.settings), caller.settings.sources
     if caller.flags.get("json"):
-        print_json({"settings": [{"name": name, "value": value, "source": source} for name, value, source in rows]})
+        told = [{"name": name, "value": _plain(value), "source": sources[name]} for name, value in values.items()]
+        print_json({"settings": told})
     else:
-        named = [(name, one_line(_shown(value)), caller.words(f"source.{source}")) for name, value, source in rows]
+        rows = [(name, _shown(_plain(value)), sources[name]) for name, value in values.items()]
+        named = [(name, one_line(value), caller.words(f"source.{source}")) for name, value, source in rows]
         print_lines(columns(named, screen_columns(), flexible=1))
 
 
