@@ -109,10 +109,13 @@ async def generate_draft(draft: Draft) -> Update:
     values = drafting.values_of(fields)
     text = await kit.mind.draft(paper, values, draft.language)
     found = await kit.mind.review(paper, values, text, language=draft.language, today=kit.today)
+    missing = paper.missing(values)
+    # A blank that is still to be asked for is no fault yet; the form says what is needed.
+    faults = {name: issues for name, issues in found.items() if name not in missing}
     page = Page(
         fields=fields,
-        issues=drafting.joined(refused, drafting.remarks(fields, draft.words), found),
-        missing=paper.missing(values),
+        issues=drafting.joined(refused, drafting.remarks(fields, draft.words), faults),
+        missing=missing,
         refused=bool(refused),
         submitted=answer is not None and answer.action == "submit",
         text=text,
