@@ -37,6 +37,9 @@ class PlainFace:
         self.thread_id: str | None = None
         self.finished = False
 
+    def speak(self, say: Words) -> None:
+        self.say = say
+
     def show(self, event: Event) -> None:
         if isinstance(event, events.RunStarted):
             self.finished = False

@@ -23,7 +23,7 @@ from octo_cli.wire.forms import Answer, Question
 PROMPT: Final = "› "
 _SLASH: Final = re.compile(r"/[a-z]+")
 # What a slash command does: the lines it prints.
-Slash = Mapping[str, Callable[[], Iterable[str]]]
+Slash = Mapping[str, Callable[[Words], Iterable[str]]]
 NO_SLASH: Final[Slash] = {}
 
 
@@ -41,6 +41,10 @@ class TerminalFace(PlainFace):
         self._inside_line = False
         self._typed: dict[str, dict[str, str]] = {}
 
+    def speak(self, say: Words) -> None:
+        super().speak(say)
+        self.desk.say = say
+
     def show(self, event: Event) -> None:
         match event:
             case events.TextDelta(text=text):
@@ -50,6 +54,10 @@ class TerminalFace(PlainFace):
                 self._streamed = ""
         self._end_line()
         super().show(event)
+
+    def open(self) -> None:
+        if not self.quiet:
+            self.note(self.style.quiet(self.say("chat.opening")))
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
@@ -108,12 +116,10 @@ class TerminalFace(PlainFace):
             self.out.flush()
 
     def _run_slash(self, typed: str) -> None:
-        lines = self.slash.get(typed, self._help)
-        for line in lines():
+        if typed not in self.slash and typed != "/help":
+            self.note(f"octo: {self.say('chat.unknown', typed=typed)}")
+        for line in self.slash.get(typed, _help)(self.say):
             self.note(line)
-
-    def _help(self) -> Iterable[str]:
-        return visible(self.say("chat.help")).splitlines()
 
     def _fit(self, typed: str) -> str | None:
         """`typed` as a request; None after saying what is wrong with it. An empty line is no request either."""
@@ -128,6 +134,10 @@ class TerminalFace(PlainFace):
     def _leave(self) -> None:
         if self.thread_id:
             self.note(f"  → octo chat --thread {self.thread_id}")
+
+
+def _help(say: Words) -> Iterable[str]:
+    return say("chat.help").strip("\n").splitlines()
 
 
 def _history_in(path: Path | None) -> History:
