@@ -402,28 +402,29 @@ def _compose(buffer: Buffer) -> None:
 
 def _keys(*, several: bool, field: bool, leaving: bool) -> KeyBindings:
     keys = KeyBindings()
-
     if leaving:
         # A shell's line keeps Ctrl-D for deleting while it has text; a field has text from the start.
-        @keys.add("c-d")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(exception=EOFError)
-
+        keys.add("c-d")(_leave)
     if field:
-
-        @keys.add("s-tab")
-        def _(event: KeyPressEvent) -> None:
-            event.app.exit(result=_BACK)
-
+        keys.add("s-tab")(_go_back)
     if several:
-
-        @keys.add("enter")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.validate_and_handle()
-
-        @keys.add("escape", "enter")
-        @keys.add("c-j")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.insert_text("\n")
-
+        keys.add("enter")(_accept)
+        keys.add("escape", "enter")(_break_line)
+        keys.add("c-j")(_break_line)
     return keys
+
+
+def _leave(event: KeyPressEvent) -> None:
+    event.app.exit(exception=EOFError)
+
+
+def _go_back(event: KeyPressEvent) -> None:
+    event.app.exit(result=_BACK)
+
+
+def _accept(event: KeyPressEvent) -> None:
+    event.current_buffer.validate_and_handle()
+
+
+def _break_line(event: KeyPressEvent) -> None:
+    event.current_buffer.insert_text("\n")
