@@ -141,6 +141,9 @@ class _Work:
         self.command = command
         self.thread_id: str | None = None
         self.prepared = command.prepared.once()
+        # What the person put off is not put to them again by the same command; after Ctrl-C nothing is.
+        self.put_off: set[str] = set()
+        self.left = False
 
     async def do(self, find: Find, turn: Turn) -> Outcome:
         """Run until nothing more can be answered; every way this can end becomes an outcome."""
@@ -186,14 +189,20 @@ class _Work:
         self.prepared.check(questions)
         by_id: dict[str, Answer] = {}
         for question in questions:
-            answer = self.prepared.answer(question)
-            if answer is None:
-                answer = await self.face.ask(question, self.engine.reader(question))
-            if answer is None or answer.action == "defer":
-                await self.engine.defer(question, said=answer is not None)
-                continue
-            by_id[question.id] = answer
+            answer = self.prepared.answer(question) or await self._asked(question)
+            if answer is not None and answer.action == "defer":
+                self.put_off.add(question.id)
+                await self.engine.defer(question)
+            elif answer is not None:
+                by_id[question.id] = answer
         return Answers(by_id) if by_id else None
+
+    async def _asked(self, question: Question) -> Answer | None:
+        if self.left or question.id in self.put_off:
+            return None
+        answer = await self.face.ask(question, self.engine.reader(question))
+        self.left = answer is None
+        return answer
 
     async def _kept(self, summary: Summary) -> Summary:
         """With `-o` and no document made, the answer itself is what is written."""

@@ -34,6 +34,8 @@ _SEVERAL_LINES: Final = ("longtext", "list")
 _BACK: Final = "\0back"
 _MENU_LINES: Final = 4
 _SHORT: Final = 12
+# A shorter number can be no beginning of an id.
+SHORTEST_REFERENCE: Final = 4
 # Cells in front of each row of the list a thread is picked from.
 PICK_MARGIN: Final = 5
 
@@ -164,7 +166,7 @@ class _Form:
         desk.tell(say("form.legend"), margin=2, look=desk.style.quiet)
         await self.walk(self.worth_a_look())
         while True:
-            blanks = [name for name, field in self.fields.items() if field.required and self._blank(field)]
+            blanks = self.blanks()
             desk.note()
             if blanks:
                 labels = ", ".join(self.fields[name].label for name in blanks)
@@ -182,6 +184,12 @@ class _Form:
                     return Answer("reject", reason=await _reason(desk))
                 case _:
                     return Answer("defer")
+
+    def blanks(self) -> list[str]:
+        # Whoever says it again in other words need not choose as well.
+        if self.question.type == "clarification_required" and any(self.values.values()):
+            return []
+        return [name for name, field in self.fields.items() if field.required and self._blank(field)]
 
     def worth_a_look(self) -> list[str]:
         """The fields to go through first: the main ones, those still needed, and those with an error."""
@@ -202,7 +210,9 @@ class _Form:
         before = self.typed[field.name] if field.name in self.typed else editable_text(field, self.read)
 
         def check(text: str) -> str:
-            return self.read(field.name, chosen(field, text))[1]
+            meant = chosen(field, text)
+            display = self.read(field.name, meant)[1]
+            return _labels(field).get(meant, display)
 
         text = await self.desk.line(
             f"  {one_line(field.label)}{' *' if field.required else ''}: ",
@@ -280,11 +290,13 @@ async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], des
     desk.note(f"{'':{PICK_MARGIN}}{header}")
     for number, row in enumerate(rows, 1):
         desk.note(f"{number:>{PICK_MARGIN - 2}}) {row}")
-    while not (typed := (await desk.line(f"{desk.say('form.which_thread')} ")).strip()):
-        pass
-    if typed.isdecimal() and 1 <= int(typed) <= len(records):
-        return records[int(typed) - 1].thread_id
-    return typed
+    while True:
+        typed = (await desk.line(f"{desk.say('form.which_thread')} ")).strip()
+        if typed.isdecimal() and 1 <= int(typed) <= len(records):
+            return records[int(typed) - 1].thread_id
+        if len(typed) >= SHORTEST_REFERENCE or not typed.isdecimal() and typed:
+            return typed
+        desk.tell(desk.say("form.pick_one", count=len(records)), margin=2, look=desk.style.quiet)
 
 
 def editable_text(field: FormField, read: Read) -> str:

@@ -1,7 +1,8 @@
 """The face for a person: streamed text, prompts for questions, and the line they type in `octo chat`."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -10,10 +11,10 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Words
 from octo_cli.settings import make_private
-from octo_cli.ui.plain import NOTHING, PlainFace, how_to_answer, result_text
+from octo_cli.ui.plain import PlainFace, result_text
 from octo_cli.ui.problems import worded
 from octo_cli.ui.prompts import Desk, Read, decide, fill
-from octo_cli.ui.sanitise import visible
+from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
 from octo_cli.ui.typed import fit
 from octo_cli.wire import events
@@ -80,6 +81,7 @@ class TerminalFace(PlainFace):
                 return None
             if typed == "/new":
                 self.thread_id = None
+                self.note(self.style.quiet(self.say("chat.new")))
                 return ""
             if _SLASH.fullmatch(typed):
                 self._run_slash(typed)
@@ -92,15 +94,13 @@ class TerminalFace(PlainFace):
             super().answer(summary)
         self._streamed = ""
 
-    def wait(self, question: Question) -> None:
-        typed = self._typed.get(question.id)
-        if typed is None:
-            super().wait(question)
-            return
-        # They have just seen it: the command alone is enough.
-        commands = [line for line in how_to_answer(question, self.say, typed or NOTHING) if line.startswith("  → ")]
-        self.note(f"octo: {self.say('run.left_open')}")
-        self.note(commands[0] if typed else f"  → octo resume {question.thread_id}")
+    def wait(self, questions: Sequence[Question]) -> None:
+        """The command that asks again, with what the person had already typed: they have just seen the rest."""
+        for question in questions:
+            self.note(f"octo: {self.say('run.left_open', title=one_line(question.title))}")
+        commands = [_with_typed(question, self._typed.get(question.id, {})) for question in questions]
+        for command in dict.fromkeys(sorted(commands, key=len, reverse=True)):
+            self.note(f"  → {command}")
 
     def _stream(self, text: str) -> None:
         safe = visible(text)
@@ -134,6 +134,11 @@ class TerminalFace(PlainFace):
     def _leave(self) -> None:
         if self.thread_id:
             self.note(f"  → octo chat --thread {self.thread_id}")
+
+
+def _with_typed(question: Question, typed: Mapping[str, str]) -> str:
+    values = (f"--set {name}={shlex.quote(text)}" for name, text in typed.items())
+    return " ".join((f"octo resume {question.thread_id}", *values))
 
 
 def _help(say: Words) -> Iterable[str]:
