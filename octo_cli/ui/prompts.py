@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, WordCompleter
 from prompt_toolkit.document import Document
@@ -16,7 +17,7 @@ from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output, create_output
-from prompt_toolkit.validation import ValidationError, Validator
+from prompt_toolkit.utils import is_dumb_terminal
 
 from octo_cli.errors import InvalidAnswer, OctoError
 from octo_cli.i18n import Words
@@ -82,33 +83,50 @@ class Desk:
         completer: Completer | None = None,
         history: History | None = None,
     ) -> str:
-        """What the person typed, NFC. `check` returns how a text reads, or raises InvalidAnswer, which keeps it open.
+        """What the person typed, NFC. `check` says how a text reads, or raises InvalidAnswer: then it is asked again.
 
         Raises KeyboardInterrupt and EOFError for Ctrl-C and Ctrl-D.
         """
-        session: PromptSession[str] = PromptSession(
-            message=label,
-            multiline=several,
-            completer=completer,
-            history=history or InMemoryHistory(),
-            validator=_Checked(check, self.say) if check else None,
-            validate_while_typing=False,
-            bottom_toolbar=self._reading_of(check) if check else None,
-            key_bindings=_keys(several=several, field=check is not None, leaving=history is None),
-            prompt_continuation=lambda cells, *_: " " * cells,
-            reserve_space_for_menu=_MENU_LINES if completer else 0,
-            color_depth=None if self.style.on else ColorDepth.DEPTH_1_BIT,
-            input=self._source,
-            output=self._screen,
-        )
-        session.default_buffer.on_text_changed += _compose
+        while True:
+            session: PromptSession[str] = PromptSession(
+                message=label,
+                multiline=several,
+                completer=completer,
+                history=history or InMemoryHistory(),
+                bottom_toolbar=self._reading_of(check) if check else None,
+                key_bindings=_keys(several=several, field=check is not None, leaving=history is None),
+                prompt_continuation=lambda cells, *_: " " * cells,
+                reserve_space_for_menu=_MENU_LINES if completer else 0,
+                color_depth=None if self.style.on else ColorDepth.DEPTH_1_BIT,
+                input=self._source,
+                output=None if is_dumb_terminal() else self._screen,
+            )
+            session.default_buffer.on_text_changed += _compose
+            text = unicodedata.normalize("NFC", await self._typed(session, text))
+            if check is None or text == _BACK or (refusal := self._refused(check, text)) is None:
+                return text
+            self.tell(refusal, margin=4, look=self.style.alarming)
+
+    async def _typed(self, session: "PromptSession[str]", text: str) -> str:
         # The loop's SIGINT belongs to the session: while the work runs, Ctrl-C must still cancel it afterwards.
-        return unicodedata.normalize("NFC", await session.prompt_async(default=text, handle_sigint=False))
+        if not is_dumb_terminal():
+            return await session.prompt_async(default=text, handle_sigint=False)
+        # Without a cursor to move, nothing can be edited in place: Enter keeps the text shown, a blank empties it.
+        with create_app_session(self._source, self._screen):
+            session.message = f"{session.message}[{text}] " if text else session.message
+            return await session.prompt_async(handle_sigint=False) or text
+
+    def _refused(self, check: Callable[[str], str], text: str) -> str | None:
+        """Why `text` is not taken; a blank may wait."""
+        try:
+            if text.strip():
+                check(text)
+        except InvalidAnswer as error:
+            return _refusal(error, self.say)
+        return None
 
     def _reading_of(self, check: Callable[[str], str]) -> Callable[[], str]:
         def show() -> str:
-            from prompt_toolkit.application import get_app
-
             text = get_app().current_buffer.text
             if not text.strip():
                 return self.say("form.keys")
@@ -294,7 +312,7 @@ async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], des
         typed = (await desk.line(f"{desk.say('form.which_thread')} ")).strip()
         if typed.isdecimal() and 1 <= int(typed) <= len(records):
             return records[int(typed) - 1].thread_id
-        if len(typed) >= SHORTEST_REFERENCE or not typed.isdecimal() and typed:
+        if len(typed) >= SHORTEST_REFERENCE or (not typed.isdecimal() and typed):
             return typed
         desk.tell(desk.say("form.pick_one", count=len(records)), margin=2, look=desk.style.quiet)
 
@@ -386,22 +404,6 @@ def _refusal(error: InvalidAnswer, say: Words) -> str:
     if not say.has(reason) or not isinstance(details, dict):
         return worded(error, say).message
     return say(reason, **{name: clip(one_line(str(detail)), _SHORT) for name, detail in details.items()})
-
-
-class _Checked(Validator):
-    """Keeps a field open while its text cannot be read; an empty one may wait."""
-
-    def __init__(self, check: Callable[[str], str], say: Words) -> None:
-        self._check = check
-        self._say = say
-
-    def validate(self, document: Document) -> None:
-        if not document.text.strip():
-            return
-        try:
-            self._check(unicodedata.normalize("NFC", document.text))
-        except InvalidAnswer as error:
-            raise ValidationError(len(document.text), _refusal(error, self._say)) from error
 
 
 def _compose(buffer: Buffer) -> None:

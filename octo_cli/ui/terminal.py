@@ -20,6 +20,7 @@ from octo_cli.ui.typed import fit
 from octo_cli.wire import events
 from octo_cli.wire.events import Event, Summary
 from octo_cli.wire.forms import Answer, Question
+from octo_cli.wire.work import Problem
 
 PROMPT: Final = "› "
 _SLASH: Final = re.compile(r"/[a-z]+")
@@ -87,6 +88,11 @@ class TerminalFace(PlainFace):
                 self._run_slash(typed)
             elif (text := self._fit(typed)) is not None:
                 return text
+
+    def fail(self, problem: Problem) -> None:
+        if problem.code == "interrupted" and not self.finished:
+            self.note("")  # The terminal has just written ^C into this line.
+        super().fail(problem)
 
     def answer(self, summary: Summary) -> None:
         """The answer, unless it was already on the screen word by word."""
