@@ -112,7 +112,8 @@ class Desk:
         if not is_dumb_terminal():
             return await session.prompt_async(default=text, handle_sigint=False)
         # Without a cursor to move, nothing can be edited in place: Enter keeps the text shown, a blank empties it.
-        with create_app_session(self._source, self._screen):
+        # Keys count from the moment the prompt is there, which it is before its application runs.
+        with create_app_session(self._source, self._screen), self._source.raw_mode():
             session.message = f"{session.message}[{text}] " if text else session.message
             return await session.prompt_async(handle_sigint=False) or text
 
