@@ -17,7 +17,7 @@ from msgspec import Struct, field, structs
 from octo_cli.documents.files import write_once
 from octo_cli.engine import Engine, open_engine
 from octo_cli.errors import Failed, NotFound, OctoError, TimedOut
-from octo_cli.i18n import Words, describe, words
+from octo_cli.i18n import Words, describe, language_of, words
 from octo_cli.prepared import Prepared
 from octo_cli.settings import Settings
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
@@ -36,6 +36,10 @@ INTERRUPTED = 130
 class Face(Protocol):
     """Whoever shows the work: a terminal, a pipe, one JSON object, or a stream of events."""
 
+    def speak(self, say: Words) -> None:
+        """Use these words from here on."""
+        ...
+
     def show(self, event: Event) -> None: ...
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
@@ -44,6 +48,10 @@ class Face(Protocol):
 
 
 class TalkingFace(Face, Protocol):
+    def open(self) -> None:
+        """Say what can be done here, before anything was said."""
+        ...
+
     async def read_line(self) -> str | None:
         """What the person typed next; None when they leave, "" for a new thread."""
         ...
@@ -76,7 +84,7 @@ async def ask(settings: Settings, face: Face, text: str, command: Command) -> Ou
             return await engine.thread_for(text, command.thread, create=command.create)
 
         say = Say(text, command.format or settings.format)
-        return await _Work(engine, face, words(settings.language_for(text)), command).do(find, say)
+        return await _Work(engine, face, command).do(find, say)
 
 
 async def resume(settings: Settings, face: Face, command: Command) -> Outcome:
@@ -89,13 +97,15 @@ async def resume(settings: Settings, face: Face, command: Command) -> Outcome:
                 await engine.rollback(thread_id, command.at)
             return thread_id
 
-        return await _Work(engine, face, words(settings.language_for("")), command).do(find, Continue())
+        return await _Work(engine, face, command).do(find, Continue())
 
 
 async def chat(settings: Settings, face: TalkingFace, text: str | None, thread: str | None) -> int:
     """Turn after turn in one thread until the person leaves or leaves a question open. Returns the exit status."""
     async with open_engine(settings) as engine:
         thread_id = await engine.resolve(thread) if thread else None
+        if not (text or thread_id):
+            face.open()
         if thread_id and not text:
             outcome = await _chat_turn(engine, face, thread_id, Continue())
             if outcome.status == WAITING:
@@ -118,22 +128,26 @@ async def _chat_turn(engine: Engine, face: Face, thread_id: str | None, turn: Tu
     async def find() -> str:
         return thread_id or await engine.thread_for(text, None, create=False)
 
-    return await _Work(engine, face, words(engine.settings.language_for(text)), Command()).do(find, turn)
+    return await _Work(engine, face, Command()).do(find, turn)
 
 
 class _Work:
     """One command's runs on one thread, and the one outcome they end in."""
 
-    def __init__(self, engine: Engine, face: Face, say: Words, command: Command) -> None:
+    def __init__(self, engine: Engine, face: Face, command: Command) -> None:
         self.engine = engine
         self.face = face
-        self.words = say
+        self.words = words(engine.settings.language_for())
         self.command = command
         self.thread_id: str | None = None
         self.prepared = command.prepared.once()
+        # What the person put off is not put to them again by the same command; after Ctrl-C nothing is.
+        self.put_off: set[str] = set()
+        self.left = False
 
     async def do(self, find: Find, turn: Turn) -> Outcome:
         """Run until nothing more can be answered; every way this can end becomes an outcome."""
+        self._speak_as(turn.text if isinstance(turn, Say) else "")
         try:
             async with asyncio.timeout(self.command.timeout):
                 outcome = await _interruptible(self._converse(find, turn))
@@ -150,6 +164,8 @@ class _Work:
     async def _converse(self, find: Find, turn: Turn) -> Outcome:
         await self.engine.catch_up()
         self.thread_id = await find()
+        if not isinstance(turn, Say) or language_of(turn.text) is None:
+            self._speak_as((await self.engine.record(self.thread_id)).title)
         next_turn: Turn | None = turn
         summary = Summary(thread_id=self.thread_id, status="failed")
         while next_turn is not None:
@@ -163,19 +179,30 @@ class _Work:
         summary = await self._kept(summary)
         return Outcome(summary, _status(summary))
 
+    def _speak_as(self, text: str) -> None:
+        """In the language asked for, else the one `text` is written in, else the locale's."""
+        self.words = words(self.engine.settings.language_for(text))
+        self.face.speak(self.words)
+
     async def _answers(self, questions: tuple[Question, ...]) -> Turn | None:
         """The answers that can be had now: from the command line first, then from the person."""
         self.prepared.check(questions)
         by_id: dict[str, Answer] = {}
         for question in questions:
-            answer = self.prepared.answer(question)
-            if answer is None:
-                answer = await self.face.ask(question, self.engine.reader(question))
-            if answer is None or answer.action == "defer":
-                await self.engine.defer(question, said=answer is not None)
-                continue
-            by_id[question.id] = answer
+            answer = self.prepared.answer(question) or await self._asked(question)
+            if answer is not None and answer.action == "defer":
+                self.put_off.add(question.id)
+                await self.engine.defer(question)
+            elif answer is not None:
+                by_id[question.id] = answer
         return Answers(by_id) if by_id else None
+
+    async def _asked(self, question: Question) -> Answer | None:
+        if self.left or question.id in self.put_off:
+            return None
+        answer = await self.face.ask(question, self.engine.reader(question))
+        self.left = answer is None
+        return answer
 
     async def _kept(self, summary: Summary) -> Summary:
         """With `-o` and no document made, the answer itself is what is written."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 NOW = "2026-11-21T10:00:00+09:00"
@@ -36,6 +37,34 @@ class Said:
     @property
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Terminal:
+    """Keys in, screen out."""
+
+    child: "pexpect.spawn[str]"
+
+    def __post_init__(self) -> None:
+        # A prompt is on the screen only when the program reads raw keys: nothing would be echoed.
+        self.child.delaybeforesend = None
+
+    def sees(self, text: str) -> str:
+        """Wait for `text`; returns what came before it."""
+        self.child.expect_exact(text)
+        return str(self.child.before)
+
+    def at(self, prompt: str, keys: str) -> str:
+        """Wait for `prompt` and type. Trailing blanks are drawn as cursor movements, so they do not count."""
+        before = self.sees(prompt.rstrip())
+        self.child.send(keys)
+        return before
+
+    def ends(self) -> tuple[int | None, str]:
+        """The exit status, and what was said last."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus, str(self.child.before)
 
 
 @dataclass
@@ -68,6 +97,17 @@ class Octo:
             cwd=self.folder,
             env={**self.environment, **variables},
         )
+
+    def terminal(self, *arguments: str, columns: int = 100, **variables: str) -> "Terminal":
+        """The program on a terminal of its own."""
+        # pexpect answers no cursor reports, so prompts must not wait for one.
+        environment = {**self.environment, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **variables}
+        return Terminal(
+            pexpect.spawn(
+                *(PROGRAM[0], [*PROGRAM[1:], *arguments]),
+                encoding="utf-8", dimensions=(40, columns), timeout=20, env=environment, cwd=str(self.folder),
+            )
+        )  # fmt: skip
 
     def answered(self, fields: Mapping[str, str] = REST) -> list[str]:
         return [argument for name, value in fields.items() for argument in ("--set", f"{name}={value}")]

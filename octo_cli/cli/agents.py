@@ -1,5 +1,7 @@
 """agents …: who there is to do the work, without loading any of them."""
 
+import sys
+
 import typer
 
 from octo_cli.cli.commands import Caller
@@ -16,4 +18,4 @@ def list_agents(ctx: typer.Context) -> None:
     if caller.flags.get("json"):
         print_json({"agents": found})
     else:
-        print_lines(lists.agent_lines(found, caller.language, caller.words, screen_columns()))
+        print_lines(lists.agent_lines(found, caller.language, caller.words, screen_columns(sys.stdout)))

@@ -1,5 +1,6 @@
 """config …: which settings hold, and where each comes from. Nothing is written here yet."""
 
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,7 @@ def list_settings(ctx: typer.Context) -> None:
     else:
         rows = [(name, _shown(_plain(value)), sources[name]) for name, value in values.items()]
         named = [(name, one_line(value), caller.words(f"source.{source}")) for name, value, source in rows]
-        print_lines(columns(named, screen_columns(), flexible=1))
+        print_lines(columns(named, screen_columns(sys.stdout), flexible=(1,)))
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """documents …: the types there are, and the documents that were made."""
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ def types(ctx: typer.Context) -> None:
     if caller.flags.get("json"):
         print_json({"types": cards})
     else:
-        print_lines(lists.type_lines(cards, caller.language, caller.words, screen_columns()))
+        print_lines(lists.type_lines(cards, caller.language, caller.words, screen_columns(sys.stdout)))
 
 
 def show(ctx: typer.Context, document_type: Annotated[str, Argument(metavar="TYPE")]) -> None:
@@ -46,7 +47,7 @@ def list_documents(ctx: typer.Context) -> None:
     if caller.flags.get("json"):
         print_json({"documents": [_in_thread(record) for record in records]})
     else:
-        print_lines(lists.document_lines(records, caller.settings.now(), caller.words, screen_columns()))
+        print_lines(lists.document_lines(records, caller.settings.now(), caller.words, screen_columns(sys.stdout)))
 
 
 def catalog(settings: Settings) -> Catalog:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -13,9 +13,9 @@ def print_lines(lines: Iterable[str]) -> None:
         sys.stdout.write(f"{line}\n")
 
 
-def screen_columns() -> int:
+def screen_columns(stream: TextIO) -> int:
     """A screen's width; a pipe has none, and whoever reads it wants the whole title."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    return shutil.get_terminal_size().columns if stream.isatty() else 10_000
 
 
 def print_json(*parts: Any) -> None:

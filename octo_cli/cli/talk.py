@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
+from octo_cli.cli.printing import screen_columns
 from octo_cli.errors import ModelError, UsageError
 from octo_cli.settings import OFFLINE, Settings, duration
 from octo_cli.ui.typed import fit
@@ -31,7 +32,7 @@ def chat(
         raise UsageError("chat_needs_terminal")
     said = fit(text) if text is not None else None
     face = _terminal_face(caller, settings, said or "")
-    face.slash = _slash(caller, settings)
+    face.slash = _slash(settings)
     from octo_cli import session
 
     raise typer.Exit(asyncio.run(session.chat(settings, face, said, thread)))
@@ -179,16 +180,17 @@ def _picked(caller: Caller, settings: Settings) -> str:
     records = recent(settings)
     if not records:
         raise UsageError("no_threads")
-    from octo_cli.ui.prompts import Desk, pick_thread
+    from octo_cli.ui.prompts import PICK_MARGIN, Desk, pick_thread
 
     desk = Desk(caller.words, style_for(sys.stderr, color=settings.color))
-    return asyncio.run(pick_thread(records, show_threads(caller, records), desk))
+    lines = show_threads(settings, records, caller.words, screen_columns(sys.stderr) - PICK_MARGIN)
+    return asyncio.run(pick_thread(records, lines, desk))
 
 
-def _slash(caller: Caller, settings: Settings) -> "Slash":
+def _slash(settings: Settings) -> "Slash":
     from octo_cli.cli.threads import open_questions, recent, show_questions, show_threads
 
     return {
-        "/threads": lambda: show_threads(caller, recent(settings)),
-        "/inbox": lambda: show_questions(caller, open_questions(settings)),
+        "/threads": lambda say: show_threads(settings, recent(settings), say, screen_columns(sys.stderr)),
+        "/inbox": lambda say: show_questions(settings, open_questions(settings), say, screen_columns(sys.stderr)),
     }

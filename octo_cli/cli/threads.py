@@ -1,7 +1,7 @@
 """threads … and inbox: what the index knows is read straight from it; what checkpoints know, through the engine."""
 
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast, get_args
 
 import typer
@@ -10,6 +10,7 @@ from typer import Argument, Option
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
 from octo_cli.errors import UsageError
+from octo_cli.i18n import Words
 from octo_cli.settings import Settings
 from octo_cli.storage import open_storage
 from octo_cli.ui import lists
@@ -38,7 +39,7 @@ def list_threads(
     if caller.flags.get("json"):
         print_json({"threads": records})
     else:
-        print_lines(show_threads(caller, records))
+        print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
 
 
 def inspect(
@@ -135,7 +136,7 @@ def inbox(ctx: typer.Context) -> None:
     if caller.flags.get("json"):
         print_json({"interrupts": questions})
     else:
-        print_lines(show_questions(caller, questions))
+        print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
 
 
 def recent(settings: Settings) -> list[ThreadRecord]:
@@ -148,12 +149,17 @@ def open_questions(settings: Settings) -> list[Question]:
         return storage.questions()
 
 
-def show_threads(caller: Caller, records: Sequence[ThreadRecord]) -> Iterable[str]:
-    return lists.thread_lines(records, caller.settings.now(), caller.words, screen_columns())
+def show_threads(settings: Settings, records: Sequence[ThreadRecord], say: Words, total: int) -> list[str]:
+    """A table of at most `total` cells a line."""
+    return lists.thread_lines(records, settings.now(), say, total)
 
 
-def show_questions(caller: Caller, questions: Sequence[Question]) -> Iterable[str]:
-    return lists.inbox_lines(questions, caller.settings.now(), caller.words, screen_columns())
+def show_questions(settings: Settings, questions: Sequence[Question], say: Words, total: int) -> list[str]:
+    """A table of at most `total` cells a line: what is asked, and in which thread."""
+    with open_storage(settings.database, create=False) as storage:
+        records = [storage.thread(thread_id) for thread_id in {question.thread_id for question in questions}]
+    titles = {record.thread_id: record.title for record in records if record is not None}
+    return lists.inbox_lines(questions, titles, settings.now(), say, total)
 
 
 def _catch_up(settings: Settings) -> None:
@@ -225,7 +231,7 @@ def _count(text: str | None) -> int | None:
 def _confirm(caller: Caller, records: Sequence[ThreadRecord]) -> None:
     if not caller.interactive:
         raise UsageError("delete_needs_yes", count=len(records))
-    for line in show_threads(caller, records):
+    for line in show_threads(caller.settings, records, caller.words, screen_columns(sys.stderr)):
         print(line, file=sys.stderr)  # noqa: T201
     print(caller.words("list.delete_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().casefold() not in _YES:

@@ -15,7 +15,7 @@ from octo_cli.documents.markdown import BrokenTemplate, MarkdownTemplate
 from octo_cli.documents.rules import EVERY_FIELD, Law, Rule
 from octo_cli.documents.soundness import first_fault
 from octo_cli.errors import Failed, InvalidAnswer
-from octo_cli.i18n import LANGUAGES, Language
+from octo_cli.i18n import LANGUAGES, Language, language_of
 from octo_cli.values.contact import mask_rrn
 from octo_cli.values.found import Unreadable, shorten
 from octo_cli.values.text import one_line
@@ -211,10 +211,17 @@ def _consequence(spec: FieldSpec, scope: Scope) -> Any:
     return None if isinstance(spec.default, str) else spec.default
 
 
+def _example(spec: FieldSpec, language: Language) -> str:
+    # A Korean name or address is no help in an English form; numbers and e-mail addresses read alike in both.
+    if not spec.example or (language == "en" and language_of(spec.example) == "ko"):
+        return ""
+    return _EXAMPLE[language].format(spec.example)
+
+
 def _form_field(
     spec: FieldSpec, held: FieldValue, issues: tuple[Issue, ...], language: Language, scope: Scope
 ) -> FormField:
-    help_text = (spec.help.get(language, ""), _EXAMPLE[language].format(spec.example) if spec.example else "")
+    help_text = (spec.help.get(language, ""), _example(spec, language))
     return FormField(
         name=spec.name,
         label=spec.label[language],

@@ -70,7 +70,7 @@ class Engine:
             except NotFound:
                 if not create:
                     raise
-        thread_id, title = ref or secrets.token_hex(8), one_line(admitted)[:LONGEST_TITLE]
+        thread_id, title = ref or secrets.token_hex(8), _title(admitted)
         now = self.settings.now()
         await asyncio.to_thread(storage.create_thread, thread_id, title=title, user=self.settings.user, now=now)
         return thread_id
@@ -102,10 +102,8 @@ class Engine:
             record = await self.record(thread_id)
             return summarised(record, await self.state(thread_id), self.settings.model)
 
-    async def defer(self, question: Question, *, said: bool) -> None:
-        """Leave `question` open; `said` when a person chose so, which the audit log keeps."""
-        if not said:
-            return
+    async def defer(self, question: Question) -> None:
+        """Keep in the audit log that a person chose to leave `question` open."""
         storage = await self._open()
         entry = self._entry(question.thread_id, "deferred", document_id=question.document_id, step_id=question.step_id)
         await asyncio.to_thread(storage.record, [entry], key=f"defer:{question.id}:{entry.at}")
@@ -303,6 +301,11 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await beat
             await asyncio.shield(asyncio.to_thread(lease.release))
+
+
+def _title(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= LONGEST_TITLE else f"{line[: LONGEST_TITLE - 1]}…"
 
 
 def _wall_clock() -> datetime:

@@ -64,7 +64,13 @@ def _chosen(field: FormField, raw: Any) -> Any:
         if said in known:
             return known[said]
     raise InvalidAnswer(
-        "invalid_value", field=field.name, value=said, accepts=", ".join(field.choices), label=field.label
+        "invalid_value",
+        field=field.name,
+        label=field.label,
+        value=said,
+        accepts=", ".join(field.choices),
+        reason="not_a_choice",
+        details={"text": said},
     )
 
 

@@ -46,7 +46,8 @@ class History:
         history._stored = sorted(stored, key=_id)
         by_id = {(_namespace(item), _id(item)): item for item in history._stored}
         heads = {_namespace(item): _id(item) for item in history._stored}
-        history.records = tuple(_record(item, by_id, heads) for item in history._stored)
+        steps = _steps(history._stored)
+        history.records = tuple(_record(item, by_id, heads, steps) for item in history._stored)
         return history
 
     async def find(self, ref: str) -> Target:
@@ -98,14 +99,17 @@ class History:
 
 
 def _record(
-    item: "CheckpointTuple", by_id: dict[tuple[str, str], "CheckpointTuple"], heads: dict[str, str]
+    item: "CheckpointTuple",
+    by_id: dict[tuple[str, str], "CheckpointTuple"],
+    heads: dict[str, str],
+    steps: dict[str, str],
 ) -> CheckpointRecord:
     namespace, parent_id = _namespace(item), _parent_id(item)
     parent = by_id.get((namespace, parent_id)) if parent_id else None
     return CheckpointRecord(
         checkpoint_id=_id(item),
         parent_id=parent_id,
-        namespace=_told(namespace, item),
+        namespace=_told(namespace, steps),
         at=item.checkpoint["ts"],
         node=", ".join(_wrote(item, parent)) or str(item.metadata.get("source", "")),
         next=_scheduled(item),
@@ -141,12 +145,15 @@ def _changed(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> tuple
     )
 
 
-def _told(namespace: str, item: "CheckpointTuple") -> str:
+def _steps(stored: Sequence["CheckpointTuple"]) -> dict[str, str]:
+    """The step each agent's chain works on. Its first checkpoint does not hold it yet, all later ones do."""
+    found = ((_namespace(item), item.checkpoint["channel_values"].get("step")) for item in stored)
+    return {namespace: step["step_id"] for namespace, step in found if namespace and step}
+
+
+def _told(namespace: str, steps: dict[str, str]) -> str:
     """A namespace as people know it: "contract:1" is the contract agent's chain for step 1."""
-    if not namespace:
-        return ""
-    step = item.checkpoint["channel_values"].get("step") or {}
-    return f"{namespace.split(':', 1)[0]}:{step.get('step_id', '?')}"
+    return f"{namespace.split(':', 1)[0]}:{steps.get(namespace, '?')}" if namespace else ""
 
 
 def _saver(graph: "CompiledStateGraph[Any, Any, Any, Any]") -> Any:

@@ -41,10 +41,15 @@ def words(language: Language) -> Words:
 
 def describe(error: OctoError, say: Words, *, thread: str | None = None) -> tuple[str, str | None]:
     """An error as one sentence and, when there is one, the next command to type."""
-    values = {"thread": thread or "last", **error.values}
+    values = {"thread": thread or "last", **{name: said(value, say) for name, value in error.values.items()}}
     message = say(f"error.{error.code}", **values)
     hint = f"hint.{error.code}"
     return message, say(hint, **values) if say.has(hint) else None
+
+
+def said(value: object, say: Words) -> object:
+    """A value in a sentence; a label comes in every language."""
+    return value.get(say.language, "") if isinstance(value, Mapping) else value
 
 
 def language_of(text: str) -> Language | None:

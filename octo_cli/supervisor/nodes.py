@@ -11,7 +11,7 @@ from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask, emit
 from octo_cli.errors import UsageError
-from octo_cli.i18n import words
+from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.supervisor.state import State
@@ -54,7 +54,9 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
     """Take the person's words in, and clear what the turn before left."""
     kit, text = runtime.context, admit(state["say"]["text"])
     before = state.get("request")
-    request = {"text": text, "language": kit.language_for(text), "turn": before["turn"] + 1 if before else 1}
+    # "010-1234-5678" is in no language: it goes on in the one of what was said before.
+    written = before["text"] if before and language_of(text) is None else text
+    request = {"text": text, "language": kit.language_for(written), "turn": before["turn"] + 1 if before else 1}
     return {
         "messages": [to_builtins(Message("user", text, kit.now().isoformat()))],
         "request": request,

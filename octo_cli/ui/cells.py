@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 ELLIPSIS: Final = "…"
+_NARROWEST: Final = 8
 _NO_CELL: Final = frozenset({"Mn", "Me", "Cf", "Cc"})
 
 
@@ -50,13 +51,14 @@ def wrap(text: str, cells: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
-def columns(rows: Sequence[Sequence[str]], total: int, *, flexible: int) -> list[str]:
-    """Rows as aligned lines of at most `total` cells; column `flexible` gives way when there is not enough room."""
+def columns(rows: Sequence[Sequence[str]], total: int, *, flexible: Sequence[int]) -> list[str]:
+    """Rows as aligned lines of at most `total` cells; of the `flexible` columns the widest gives way, cell by cell."""
     if not rows:
         return []
     widths = [max(width(cell) for cell in column) for column in zip(*rows, strict=True)]
-    spare = total - sum(widths) - 2 * (len(widths) - 1)
-    widths[flexible] = max(widths[flexible] + min(spare, 0), 8)
+    for _ in range(sum(widths) + 2 * (len(widths) - 1) - total):
+        widest = max(flexible, key=widths.__getitem__)
+        widths[widest] = max(widths[widest] - 1, _NARROWEST)
     return ["  ".join(map(_fit, row, widths)).rstrip() for row in rows]
 
 

@@ -22,6 +22,9 @@ class EventsFace:
         self._thread_id: str | None = None
         self.finished = False
 
+    def speak(self, say: Any) -> None:
+        """JSON has no words of its own."""
+
     def show(self, event: Event) -> None:
         if self.finished:
             return
@@ -48,6 +51,9 @@ class JsonFace:
         self._out = out
         self._thread_id: str | None = None
         self.finished = False
+
+    def speak(self, say: Any) -> None:
+        """JSON has no words of its own."""
 
     def show(self, event: Event) -> None:
         self._thread_id = _thread_of(event) or self._thread_id

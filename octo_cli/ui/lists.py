@@ -1,6 +1,6 @@
 """Threads, questions, documents and agents as tables of text, aligned by screen cells. No storage, no colour."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -40,10 +40,13 @@ def thread_lines(records: Sequence[ThreadRecord], now: datetime, say: Words, tot
         )
         for record in records
     ]
-    return columns([_header(say, "id", "status", "updated", "title"), *rows], total, flexible=3)
+    return columns([_header(say, "id", "status", "updated", "title"), *rows], total, flexible=(3,))
 
 
-def inbox_lines(questions: Sequence[Question], now: datetime, say: Words, total: int) -> list[str]:
+def inbox_lines(
+    questions: Sequence[Question], titles: Mapping[str, str], now: datetime, say: Words, total: int
+) -> list[str]:
+    """Each question with the title of its thread; `titles` by thread id."""
     if not questions:
         return [say("list.no_questions")]
     ids = short_ids(question.thread_id for question in questions)
@@ -54,10 +57,12 @@ def inbox_lines(questions: Sequence[Question], now: datetime, say: Words, total:
             ago(question.created_at, now, say),
             _deadline(question, now, say),
             one_line(question.title),
+            one_line(titles.get(question.thread_id, "")) or "—",
         )
         for question in questions
     ]
-    return columns([_header(say, "thread", "kind", "asked", "expires", "title"), *rows], total, flexible=4)
+    header = _header(say, "id", "kind", "asked", "expires", "question", "thread")
+    return columns([header, *rows], total, flexible=(4, 5))
 
 
 def document_lines(documents: Sequence[Artifact], now: datetime, say: Words, total: int) -> list[str]:
@@ -74,7 +79,7 @@ def document_lines(documents: Sequence[Artifact], now: datetime, say: Words, tot
         )
         for document in documents
     ]
-    return columns([_header(say, "id", "version", "made", "title", "path"), *rows], total, flexible=3)
+    return columns([_header(say, "id", "version", "made", "title", "path"), *rows], total, flexible=(3,))
 
 
 def type_lines(cards: Sequence[TypeCard], language: Language, say: Words, total: int) -> list[str]:
@@ -82,12 +87,12 @@ def type_lines(cards: Sequence[TypeCard], language: Language, say: Words, total:
         (card.name, one_line(card.title.get(language, "")), one_line(", ".join(card.aliases[:_ALIASES])))
         for card in cards
     ]
-    return columns([_header(say, "type", "title", "also"), *rows], total, flexible=2)
+    return columns([_header(say, "type", "title", "also"), *rows], total, flexible=(2,))
 
 
 def agent_lines(cards: Sequence[AgentCard], language: Language, say: Words, total: int) -> list[str]:
     rows = [(card.name, category(card.name, say), one_line(card.when.get(language, ""))) for card in cards]
-    return columns([_header(say, "agent", "called", "when"), *rows], total, flexible=2)
+    return columns([_header(say, "agent", "called", "when"), *rows], total, flexible=(2,))
 
 
 def category(name: str, say: Words) -> str:

@@ -1,9 +1,7 @@
 """The face for a pipe: progress and how to go on to stderr, the answer and nothing else to stdout. It never asks."""
 
 import json
-import shlex
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TextIO
 
 from octo_cli.i18n import Words
@@ -15,7 +13,6 @@ from octo_cli.wire.events import Event, Summary
 from octo_cli.wire.forms import Answer, FormField, Question
 from octo_cli.wire.work import Problem, Step
 
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 # A verdict the command line can give, as it is typed; the values are the catalogue's names for what stands in a flag.
 _VERDICTS: Final = {
     "approve": ("--approve", ""),
@@ -36,6 +33,9 @@ class PlainFace:
         self.quiet = quiet
         self.thread_id: str | None = None
         self.finished = False
+
+    def speak(self, say: Words) -> None:
+        self.say = say
 
     def show(self, event: Event) -> None:
         if isinstance(event, events.RunStarted):
@@ -64,8 +64,7 @@ class PlainFace:
     def finish(self, summary: Summary) -> None:
         self.thread_id = summary.thread_id or self.thread_id
         self.answer(summary)
-        for question in summary.interrupts:
-            self.wait(question)
+        self.wait(summary.interrupts)
         if summary.error is not None:
             self.fail(summary.error)
         self.finished = True
@@ -75,10 +74,11 @@ class PlainFace:
             self.out.write(f"{visible(text)}\n")
             self.out.flush()
 
-    def wait(self, question: Question) -> None:
-        """What is asked, and the command that answers it."""
-        for line in how_to_answer(question, self.say):
-            self.note(line)
+    def wait(self, questions: Sequence[Question]) -> None:
+        """What is asked, and the commands that answer it."""
+        for question in questions:
+            for line in how_to_answer(question, self.say):
+                self.note(line)
 
     def note(self, line: str) -> None:
         self.err.write(f"{line}\n")
@@ -113,28 +113,24 @@ def result_text(summary: Summary) -> str:
     return json.dumps(summary.result, ensure_ascii=False, indent=2)
 
 
-def how_to_answer(question: Question, say: Words, typed: Mapping[str, str] = NOTHING) -> Iterator[str]:
-    """A question as lines: what it is about, what is still missing, and the commands that answer it.
-
-    `typed` is what the person had already entered when the form was left: the command carries it.
-    """
+def how_to_answer(question: Question, say: Words) -> Iterator[str]:
+    """A question as lines: what it is about, what is still missing, and the commands that answer it."""
     yield f"octo: {say('run.waiting', title=one_line(question.title))}"
     yield from (f"  {line}" for line in visible(question.message).splitlines())
     if "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
         yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
     yield from field_lines(question, say)
-    yield from (f"  → octo resume {question.thread_id} {flags}" for flags in _flags(question, say, typed))
+    yield from (f"  → octo resume {question.thread_id} {flags}" for flags in _flags(question, say))
     if question.expires_at:
         yield f"  {say(f'run.expires_{question.on_timeout}', when=question.expires_at)}"
 
 
-def _flags(question: Question, say: Words, typed: Mapping[str, str]) -> Iterator[str]:
+def _flags(question: Question, say: Words) -> Iterator[str]:
     """The flags that answer the question, the likeliest first."""
-    blanks = [field.name for field in missing(question) if field.name not in typed]
-    if "submit" in question.actions and (blanks or typed):
-        values = {**{name: shlex.quote(text) for name, text in typed.items()}, **dict.fromkeys(blanks, "…")}
-        yield " ".join(f"--set {name}={value}" for name, value in values.items())
+    blanks = missing(question)
+    if "submit" in question.actions and blanks:
+        yield " ".join(f"--set {field.name}=…" for field in blanks)
     elif "submit" in question.actions:
         yield "--submit"
         yield f"--set {say('run.flag_any')}"

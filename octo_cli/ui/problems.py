@@ -5,7 +5,7 @@ import sys
 from typing import Any, Final
 
 from octo_cli.errors import OctoError
-from octo_cli.i18n import Words, describe
+from octo_cli.i18n import Words, describe, said
 from octo_cli.ui.cells import clip
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.wire.work import Problem
@@ -15,15 +15,10 @@ _LONGEST_VALUE: Final = 300
 
 def worded(error: OctoError, say: Words) -> Problem:
     """The sentence and the hint of an error, with its values made safe and short enough to show."""
-    values = {name: clip(one_line(_said(value, say)), _LONGEST_VALUE) for name, value in error.values.items()}
+    values = {name: clip(one_line(str(said(value, say))), _LONGEST_VALUE) for name, value in error.values.items()}
     if not say.has(f"error.{error.code}"):
         return Problem(error.code, say("error.unworded", code=error.code))
     return Problem(error.code, *describe(OctoError(error.code, **values), say))
-
-
-def _said(value: object, say: Words) -> str:
-    """A value in a sentence; a label comes in both languages."""
-    return str(value.get(say.language, "")) if isinstance(value, dict) else str(value)
 
 
 def as_sentence(problem: Problem) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, WordCompleter
 from prompt_toolkit.document import Document
@@ -16,11 +17,11 @@ from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output, create_output
-from prompt_toolkit.validation import ValidationError, Validator
+from prompt_toolkit.utils import is_dumb_terminal
 
 from octo_cli.errors import InvalidAnswer, OctoError
 from octo_cli.i18n import Words
-from octo_cli.ui.cells import width
+from octo_cli.ui.cells import clip, width, wrap
 from octo_cli.ui.plain import missing, remark, short_hash
 from octo_cli.ui.problems import worded
 from octo_cli.ui.sanitise import one_line, visible
@@ -34,6 +35,10 @@ _SEVERAL_LINES: Final = ("longtext", "list")
 _BACK: Final = "\0back"
 _MENU_LINES: Final = 4
 _SHORT: Final = 12
+# A shorter number can be no beginning of an id.
+SHORTEST_REFERENCE: Final = 4
+# Cells in front of each row of the list a thread is picked from.
+PICK_MARGIN: Final = 5
 
 
 class Desk:
@@ -49,6 +54,25 @@ class Desk:
         self._screen.write_raw(f"{line}\r\n")
         self._screen.flush()
 
+    @property
+    def columns(self) -> int:
+        return self._screen.get_size().columns
+
+    def tell(self, text: str, *, margin: int, look: Callable[[str], str] = str) -> None:
+        """A sentence, broken at spaces, every line of it behind the same margin."""
+        for line in wrap(one_line(text), max(self.columns - margin, 1)):
+            self.note(f"{'':{margin}}{look(line)}")
+
+    def offer(self, labels: Iterable[str], *, margin: int, look: Callable[[str], str] = str) -> None:
+        """Numbered choices: side by side where they fit, else one below the other."""
+        numbered = [f"{number}) {one_line(label)}" for number, label in enumerate(labels, 1)]
+        abreast = "  ".join(numbered)
+        if margin + width(abreast) <= self.columns:
+            self.note(f"{'':{margin}}{look(abreast)}")
+            return
+        for line in numbered:
+            self.tell(line, margin=margin, look=look)
+
     async def line(
         self,
         label: str,
@@ -59,53 +83,72 @@ class Desk:
         completer: Completer | None = None,
         history: History | None = None,
     ) -> str:
-        """What the person typed, NFC. `check` returns how a text reads, or raises InvalidAnswer, which keeps it open.
+        """What the person typed, NFC. `check` says how a text reads, or raises InvalidAnswer: then it is asked again.
 
         Raises KeyboardInterrupt and EOFError for Ctrl-C and Ctrl-D.
         """
-        session: PromptSession[str] = PromptSession(
-            message=label,
-            multiline=several,
-            completer=completer,
-            history=history or InMemoryHistory(),
-            validator=_Checked(check, self.say) if check else None,
-            validate_while_typing=False,
-            bottom_toolbar=self._reading_of(check) if check else None,
-            key_bindings=_keys(several=several),
-            prompt_continuation=" " * 4,
-            reserve_space_for_menu=_MENU_LINES if completer else 0,
-            color_depth=None if self.style.on else ColorDepth.DEPTH_1_BIT,
-            input=self._source,
-            output=self._screen,
-        )
-        session.default_buffer.on_text_changed += _compose
+        while True:
+            session: PromptSession[str] = PromptSession(
+                message=label,
+                multiline=several,
+                completer=completer,
+                history=history or InMemoryHistory(),
+                bottom_toolbar=self._reading_of(check) if check else None,
+                key_bindings=_keys(several=several, field=check is not None, leaving=history is None),
+                prompt_continuation=lambda cells, *_: " " * cells,
+                reserve_space_for_menu=_MENU_LINES if completer else 0,
+                color_depth=None if self.style.on else ColorDepth.DEPTH_1_BIT,
+                input=self._source,
+                output=None if is_dumb_terminal() else self._screen,
+            )
+            session.default_buffer.on_text_changed += _compose
+            text = unicodedata.normalize("NFC", await self._typed(session, text))
+            if check is None or text == _BACK or (refusal := self._refused(check, text)) is None:
+                return text
+            self.tell(refusal, margin=4, look=self.style.alarming)
+
+    async def _typed(self, session: "PromptSession[str]", text: str) -> str:
         # The loop's SIGINT belongs to the session: while the work runs, Ctrl-C must still cancel it afterwards.
-        return unicodedata.normalize("NFC", await session.prompt_async(default=text, handle_sigint=False))
+        if not is_dumb_terminal():
+            return await session.prompt_async(default=text, handle_sigint=False)
+        # Without a cursor to move, nothing can be edited in place: Enter keeps the text shown, a blank empties it.
+        # Keys count from the moment the prompt is there, which it is before its application runs.
+        with create_app_session(self._source, self._screen), self._source.raw_mode():
+            session.message = f"{session.message}[{text}] " if text else session.message
+            return await session.prompt_async(handle_sigint=False) or text
+
+    def _refused(self, check: Callable[[str], str], text: str) -> str | None:
+        """Why `text` is not taken; a blank may wait."""
+        try:
+            if text.strip():
+                check(text)
+        except InvalidAnswer as error:
+            return _refusal(error, self.say)
+        return None
 
     def _reading_of(self, check: Callable[[str], str]) -> Callable[[], str]:
         def show() -> str:
-            from prompt_toolkit.application import get_app
-
             text = get_app().current_buffer.text
             if not text.strip():
                 return self.say("form.keys")
             try:
                 return f"= {one_line(check(text))}"
-            except InvalidAnswer as error:
-                return worded(error, self.say).message
+            except InvalidAnswer:
+                # Half a value is no mistake yet; Enter tells.
+                return " "
 
         return show
 
     async def pick(self, options: Mapping[str, str], *, default: str | None = None) -> str:
         """One of `options` (name → label) by number, name, label, or the first letters of either."""
-        listed = "  ".join(f"{number}) {label}" for number, label in enumerate(options.values(), 1))
-        self.note(f"  {listed}")
+        self.offer(options.values(), margin=2)
         while True:
             typed = (await self.line("  > ")).strip()
             if not typed and default is not None:
                 return default
             if (name := _named(typed, options)) is not None:
                 return name
+            self.tell(self.say("form.pick_one", count=len(options)), margin=2, look=self.style.quiet)
 
 
 async def fill(question: Question, read: Read, desk: Desk, typed: dict[str, str]) -> Answer | None:
@@ -139,16 +182,19 @@ class _Form:
     async def run(self) -> Answer:
         say, desk = self.desk.say, self.desk
         _head(self.question, desk)
-        desk.note(f"  {desk.style.quiet(say('form.legend'))}")
+        desk.tell(say("form.legend"), margin=2, look=desk.style.quiet)
         await self.walk(self.worth_a_look())
         while True:
-            blanks = [field.label for field in self.fields.values() if field.required and self._blank(field)]
+            blanks = self.blanks()
             desk.note()
             if blanks:
-                desk.note(f"  {desk.style.alarming(say('form.blanks', labels=', '.join(map(one_line, blanks))))}")
-            match await desk.pick(self._menu(), default="again" if blanks else "submit"):
+                labels = ", ".join(self.fields[name].label for name in blanks)
+                desk.tell(say("form.blanks", labels=labels), margin=2, look=desk.style.alarming)
+            match await desk.pick(self._menu(blanks), default="fill" if blanks else "submit"):
                 case "submit":
                     return Answer("submit", fields=self.values, base_revision=self.question.base_revision)
+                case "fill":
+                    await self.walk(blanks)
                 case "again":
                     await self.walk(self.worth_a_look())
                 case "all":
@@ -157,6 +203,12 @@ class _Form:
                     return Answer("reject", reason=await _reason(desk))
                 case _:
                     return Answer("defer")
+
+    def blanks(self) -> list[str]:
+        # Whoever says it again in other words need not choose as well.
+        if self.question.type == "clarification_required" and any(self.values.values()):
+            return []
+        return [name for name, field in self.fields.items() if field.required and self._blank(field)]
 
     def worth_a_look(self) -> list[str]:
         """The fields to go through first: the main ones, those still needed, and those with an error."""
@@ -177,7 +229,9 @@ class _Form:
         before = self.typed[field.name] if field.name in self.typed else editable_text(field, self.read)
 
         def check(text: str) -> str:
-            return self.read(field.name, chosen(field, text))[1]
+            meant = chosen(field, text)
+            display = self.read(field.name, meant)[1]
+            return _labels(field).get(meant, display)
 
         text = await self.desk.line(
             f"  {one_line(field.label)}{' *' if field.required else ''}: ",
@@ -201,22 +255,24 @@ class _Form:
         self.values[field.name], self.typed[field.name] = value, meant
         display = _labels(field).get(meant, display)
         if display and display != text:
-            self.desk.note(f"    {self.desk.style.quiet(f'= {one_line(display)}')}")
+            self.desk.tell(f"= {display}", margin=4, look=self.desk.style.quiet)
 
     def _introduce(self, field: FormField) -> None:
         desk = self.desk
         if field.choices:
-            listed = "  ".join(f"{n}) {one_line(label)}" for n, label in enumerate(_labels(field).values(), 1))
-            desk.note(f"    {desk.style.quiet(listed)}")
+            desk.offer(_labels(field).values(), margin=4, look=desk.style.quiet)
         elif field.help and self._blank(field):
-            desk.note(f"    {desk.style.quiet(one_line(field.help))}")
+            desk.tell(field.help, margin=4, look=desk.style.quiet)
+        if field.type in _SEVERAL_LINES:
+            desk.tell(desk.say("form.several"), margin=4, look=desk.style.quiet)
         _remarks(field, desk)
 
     def _blank(self, field: FormField) -> bool:
         return self.values.get(field.name, field.value) in (None, "", [])
 
-    def _menu(self) -> dict[str, str]:
-        names = ["submit", "again", *(["all"] if len(self.fields) > len(self.worth_a_look()) else [])]
+    def _menu(self, blanks: Sequence[str]) -> dict[str, str]:
+        names = [*(["fill"] if blanks else []), "submit", "again"]
+        names += ["all"] if len(self.fields) > len(self.worth_a_look()) else []
         names += ["reject"] if "reject" in self.question.actions else []
         return {name: self.desk.say(f"form.{name}") for name in (*names, "defer")}
 
@@ -226,7 +282,8 @@ async def _decide(question: Question, desk: Desk) -> Answer:
     _head(question, desk)
     desk.note()
     for line in visible(question.preview).splitlines():
-        desk.note(desk.style.strong(line) if line.startswith("#") else line)
+        for part in [line] if width(line) <= desk.columns else wrap(line, desk.columns):
+            desk.note(desk.style.strong(part) if line.startswith("#") else part)
     desk.note()
     for field in question.fields:
         _remarks(field, desk, named=True)
@@ -249,14 +306,16 @@ async def _decide(question: Question, desk: Desk) -> Answer:
 async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], desk: Desk) -> str:
     """The thread a person points at, by the number in front of it; any other text is taken as a reference itself."""
     header, *rows = lines
-    desk.note(f"     {header}")
+    desk.note(f"{'':{PICK_MARGIN}}{header}")
     for number, row in enumerate(rows, 1):
-        desk.note(f"{number:>3}) {row}")
-    while not (typed := (await desk.line(f"{desk.say('form.which_thread')} ")).strip()):
-        pass
-    if typed.isdecimal() and 1 <= int(typed) <= len(records):
-        return records[int(typed) - 1].thread_id
-    return typed
+        desk.note(f"{number:>{PICK_MARGIN - 2}}) {row}")
+    while True:
+        typed = (await desk.line(f"{desk.say('form.which_thread')} ")).strip()
+        if typed.isdecimal() and 1 <= int(typed) <= len(records):
+            return records[int(typed) - 1].thread_id
+        if len(typed) >= SHORTEST_REFERENCE or (not typed.isdecimal() and typed):
+            return typed
+        desk.tell(desk.say("form.pick_one", count=len(records)), margin=2, look=desk.style.quiet)
 
 
 def editable_text(field: FormField, read: Read) -> str:
@@ -308,15 +367,15 @@ def _labels(field: FormField) -> dict[str, str]:
 def _head(question: Question, desk: Desk) -> None:
     desk.note()
     desk.note(desk.style.strong(one_line(question.title)))
-    for line in visible(question.message).splitlines():
-        desk.note(f"  {line}")
+    for line in question.message.splitlines():
+        desk.tell(line, margin=2)
 
 
 def _remarks(field: FormField, desk: Desk, *, named: bool = False) -> None:
     for issue in field.issues:
         about = f"{one_line(field.label)}: " if named else ""
         line = f"{desk.say(f'level.{issue.level}')} {about}{remark(issue.message, issue.ref)}"
-        desk.note(f"    {desk.style.quiet(line) if issue.level == 'info' else desk.style.alarming(line)}")
+        desk.tell(line, margin=4, look=desk.style.quiet if issue.level == "info" else desk.style.alarming)
 
 
 async def _something(desk: Desk, label: str) -> str:
@@ -340,20 +399,12 @@ def _named(typed: str, options: Mapping[str, str]) -> str | None:
     return meant[0] if len(meant) == 1 else None
 
 
-class _Checked(Validator):
-    """Keeps a field open while its text cannot be read; an empty one may wait."""
-
-    def __init__(self, check: Callable[[str], str], say: Words) -> None:
-        self._check = check
-        self._say = say
-
-    def validate(self, document: Document) -> None:
-        if not document.text.strip():
-            return
-        try:
-            self._check(unicodedata.normalize("NFC", document.text))
-        except InvalidAnswer as error:
-            raise ValidationError(len(document.text), worded(error, self._say).message) from error
+def _refusal(error: InvalidAnswer, say: Words) -> str:
+    """Why a value is not taken, in the shortest words there are: the person sees which field it is."""
+    reason, details = f"value.{error.values.get('reason')}", error.values.get("details")
+    if not say.has(reason) or not isinstance(details, dict):
+        return worded(error, say).message
+    return say(reason, **{name: clip(one_line(str(detail)), _SHORT) for name, detail in details.items()})
 
 
 def _compose(buffer: Buffer) -> None:
@@ -364,22 +415,31 @@ def _compose(buffer: Buffer) -> None:
         buffer.document = Document(text, len(before))
 
 
-def _keys(*, several: bool) -> KeyBindings:
+def _keys(*, several: bool, field: bool, leaving: bool) -> KeyBindings:
     keys = KeyBindings()
-
-    @keys.add("s-tab")
-    def _(event: KeyPressEvent) -> None:
-        event.app.exit(result=_BACK)
-
+    if leaving:
+        # A shell's line keeps Ctrl-D for deleting while it has text; a field has text from the start.
+        keys.add("c-d")(_leave)
+    if field:
+        keys.add("s-tab")(_go_back)
     if several:
-
-        @keys.add("enter")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.validate_and_handle()
-
-        @keys.add("escape", "enter")
-        @keys.add("c-j")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.insert_text("\n")
-
+        keys.add("enter")(_accept)
+        keys.add("escape", "enter")(_break_line)
+        keys.add("c-j")(_break_line)
     return keys
+
+
+def _leave(event: KeyPressEvent) -> None:
+    event.app.exit(exception=EOFError)
+
+
+def _go_back(event: KeyPressEvent) -> None:
+    event.app.exit(result=_BACK)
+
+
+def _accept(event: KeyPressEvent) -> None:
+    event.current_buffer.validate_and_handle()
+
+
+def _break_line(event: KeyPressEvent) -> None:
+    event.current_buffer.insert_text("\n")

@@ -1,7 +1,8 @@
 """The face for a person: streamed text, prompts for questions, and the line they type in `octo chat`."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -10,20 +11,21 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Words
 from octo_cli.settings import make_private
-from octo_cli.ui.plain import NOTHING, PlainFace, how_to_answer, result_text
+from octo_cli.ui.plain import PlainFace, result_text
 from octo_cli.ui.problems import worded
 from octo_cli.ui.prompts import Desk, Read, decide, fill
-from octo_cli.ui.sanitise import visible
+from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
 from octo_cli.ui.typed import fit
 from octo_cli.wire import events
 from octo_cli.wire.events import Event, Summary
 from octo_cli.wire.forms import Answer, Question
+from octo_cli.wire.work import Problem
 
 PROMPT: Final = "› "
 _SLASH: Final = re.compile(r"/[a-z]+")
 # What a slash command does: the lines it prints.
-Slash = Mapping[str, Callable[[], Iterable[str]]]
+Slash = Mapping[str, Callable[[Words], Iterable[str]]]
 NO_SLASH: Final[Slash] = {}
 
 
@@ -41,6 +43,10 @@ class TerminalFace(PlainFace):
         self._inside_line = False
         self._typed: dict[str, dict[str, str]] = {}
 
+    def speak(self, say: Words) -> None:
+        super().speak(say)
+        self.desk.say = say
+
     def show(self, event: Event) -> None:
         match event:
             case events.TextDelta(text=text):
@@ -50,6 +56,10 @@ class TerminalFace(PlainFace):
                 self._streamed = ""
         self._end_line()
         super().show(event)
+
+    def open(self) -> None:
+        if not self.quiet:
+            self.note(self.style.quiet(self.say("chat.opening")))
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
@@ -72,11 +82,17 @@ class TerminalFace(PlainFace):
                 return None
             if typed == "/new":
                 self.thread_id = None
+                self.note(self.style.quiet(self.say("chat.new")))
                 return ""
             if _SLASH.fullmatch(typed):
                 self._run_slash(typed)
             elif (text := self._fit(typed)) is not None:
                 return text
+
+    def fail(self, problem: Problem) -> None:
+        if problem.code == "interrupted" and not self.finished:
+            self.note("")  # The terminal has just written ^C into this line.
+        super().fail(problem)
 
     def answer(self, summary: Summary) -> None:
         """The answer, unless it was already on the screen word by word."""
@@ -84,15 +100,13 @@ class TerminalFace(PlainFace):
             super().answer(summary)
         self._streamed = ""
 
-    def wait(self, question: Question) -> None:
-        typed = self._typed.get(question.id)
-        if typed is None:
-            super().wait(question)
-            return
-        # They have just seen it: the command alone is enough.
-        commands = [line for line in how_to_answer(question, self.say, typed or NOTHING) if line.startswith("  → ")]
-        self.note(f"octo: {self.say('run.left_open')}")
-        self.note(commands[0] if typed else f"  → octo resume {question.thread_id}")
+    def wait(self, questions: Sequence[Question]) -> None:
+        """The command that asks again, with what the person had already typed: they have just seen the rest."""
+        for question in questions:
+            self.note(f"octo: {self.say('run.left_open', title=one_line(question.title))}")
+        commands = [_with_typed(question, self._typed.get(question.id, {})) for question in questions]
+        for command in dict.fromkeys(sorted(commands, key=len, reverse=True)):
+            self.note(f"  → {command}")
 
     def _stream(self, text: str) -> None:
         safe = visible(text)
@@ -108,12 +122,10 @@ class TerminalFace(PlainFace):
             self.out.flush()
 
     def _run_slash(self, typed: str) -> None:
-        lines = self.slash.get(typed, self._help)
-        for line in lines():
+        if typed not in self.slash and typed != "/help":
+            self.note(f"octo: {self.say('chat.unknown', typed=typed)}")
+        for line in self.slash.get(typed, _help)(self.say):
             self.note(line)
-
-    def _help(self) -> Iterable[str]:
-        return visible(self.say("chat.help")).splitlines()
 
     def _fit(self, typed: str) -> str | None:
         """`typed` as a request; None after saying what is wrong with it. An empty line is no request either."""
@@ -128,6 +140,15 @@ class TerminalFace(PlainFace):
     def _leave(self) -> None:
         if self.thread_id:
             self.note(f"  → octo chat --thread {self.thread_id}")
+
+
+def _with_typed(question: Question, typed: Mapping[str, str]) -> str:
+    values = (f"--set {name}={shlex.quote(text)}" for name, text in typed.items())
+    return " ".join((f"octo resume {question.thread_id}", *values))
+
+
+def _help(say: Words) -> Iterable[str]:
+    return say("chat.help").strip("\n").splitlines()
 
 
 def _history_in(path: Path | None) -> History:

@@ -73,7 +73,7 @@ async def main() -> None:
     answer = await face.ask(question, read)
     print(f"ANSWER {msgspec.json.encode(answer).decode()}")  # noqa: T201
     if answer is None:
-        face.wait(question)
+        face.wait([question])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def test_wrapping_keeps_every_word_within_the_width() -> None:
 
 
 def test_columns_align_by_cells_and_stay_on_the_screen() -> None:
-    lines = columns([("ID", "TITLE"), ("a1", "임대차계약서 작성해 주세요 그리고 더"), ("b2", "nda")], 20, flexible=1)
+    lines = columns([("ID", "TITLE"), ("a1", "임대차계약서 작성해 주세요 그리고 더"), ("b2", "nda")], 20, flexible=(1,))
     assert all(width(line) <= 20 for line in lines)
     assert [line.index(cell) for line, cell in zip(lines, ("TITLE", "임", "nda"), strict=True)] == [4, 4, 4]
     assert lines[1].endswith("…")
