@@ -13,7 +13,7 @@ from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import screen_columns
 from octo_cli.errors import ModelError, UsageError
-from octo_cli.settings import OFFLINE, Settings, duration
+from octo_cli.settings import OFFLINE, Settings, duration, make_private
 from octo_cli.ui.typed import fit
 
 if TYPE_CHECKING:
@@ -77,7 +77,22 @@ def _with_a_mind(caller: Caller) -> Settings:
     settings = caller.settings
     if settings.model != OFFLINE:
         raise ModelError("model_unavailable", model=settings.model)
+    _log_to_file(settings)
     return settings
+
+
+def _log_to_file(settings: Settings) -> None:
+    """What Octo and its libraries log goes to a private file; a traceback on the screen helps nobody."""
+    import logging
+
+    path = settings.folders.state / "logs" / "octo.log"
+    try:
+        make_private(path.parent)
+        # The file itself is made with the first line that is logged.
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    except OSError:
+        handler = logging.NullHandler()
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(asctime)s %(name)s %(message)s")
 
 
 def _command(caller: Caller, **named: Any) -> Any:

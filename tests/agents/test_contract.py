@@ -1,8 +1,10 @@
 """The contract agent when something breaks: a failed step is a failed result, and the other steps go on."""
 
 import json
+import shutil
 from pathlib import Path
 
+from octo_cli.documents.catalog import PACKAGE_TYPES
 from tests.conftest import Octo
 
 
@@ -28,3 +30,13 @@ def test_one_step_fails_and_the_other_is_finished(octo: Octo) -> None:
     assert question["document_type"] == "nda"
     assert done.json["aggregated_data"]["execution_summary"]["failed_steps"] == 1
     assert len(done.json["documents"]) == 1
+
+
+def test_a_defect_in_a_step_is_logged_and_not_shown(octo: Octo) -> None:
+    folder = Path(octo.environment["OCTO_HOME"]) / "types" / "nda"
+    shutil.copytree(PACKAGE_TYPES / "nda", folder)
+    template = folder / "ko.md.j2"
+    template.write_text(template.read_text(encoding="utf-8") + "{{ 1 // 0 }}\n", encoding="utf-8")
+    done = octo("ask", "비밀유지계약서 작성해줘", "--json")
+    assert (done.status, done.json["status"]) == (1, "failed")
+    assert "Traceback" not in done.err
