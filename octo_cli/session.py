@@ -5,6 +5,7 @@ again. It shows exactly one `RunFinished`, always last. Nothing here draws, pars
 """
 
 import asyncio
+import gc
 import json
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
@@ -170,6 +171,7 @@ class _Work:
         summary = Summary(thread_id=self.thread_id, status="failed")
         while next_turn is not None:
             async for event in self.engine.run(self.thread_id, next_turn, format=self.command.format):
+                _collect_from_here_on()
                 if isinstance(event, RunFinished):
                     summary = event.summary
                 else:
@@ -238,6 +240,16 @@ def _status(summary: Summary) -> int:
         return 0
     missing = summary.error is not None and summary.error.code.endswith("_not_found")
     return NotFound.status if missing else Failed.status
+
+
+def _collect_from_here_on() -> None:
+    """Start the collector that `__main__` held back: a run may go on for long, and a chat has many.
+
+    By a run's first event the graph is built; it and all that was imported for it stay, and are not walked.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
