@@ -4,6 +4,18 @@ A simple agent is one coroutine, `work(task, kit) -> Done | Ask`, wrapped by `as
 An agent with stages of its own hands in a compiled LangGraph graph over `StepState` (see `contract`).
 """
 
-from octo_cli.agents.kit import Ask, Done, Kit, StepOutput, StepState, Task, Work, as_graph, ask, emit, result_of
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from octo_cli.agents.kit import Ask, Done, Kit, StepOutput, StepState, Task, Work, as_graph, ask, emit, result_of
 
 __all__ = ["Ask", "Done", "Kit", "StepOutput", "StepState", "Task", "Work", "as_graph", "ask", "emit", "result_of"]
+
+
+def __getattr__(name: str) -> Any:
+    # Who only lists the agents (`registry`) need not wait for LangGraph.
+    if name in __all__:
+        from octo_cli.agents import kit
+
+        return getattr(kit, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

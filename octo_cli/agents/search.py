@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from octo_cli.agents.folders import Findings, FolderIndex, FoundFile, Place, Skipped
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
 from octo_cli.documents.markdown import escape
 from octo_cli.i18n import Words, words
@@ -15,6 +14,8 @@ from octo_cli.values.text import one_line
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+
+    from octo_cli.agents.folders import Findings, FoundFile, Place, Skipped
 
 INDEX_FILE: Final = "search.sqlite"
 _LONGEST_SHOWN_QUERY: Final = 80
@@ -36,6 +37,9 @@ async def work(task: Task, kit: Kit) -> Done:
     say = words(task.language)
     if not kit.folders:
         return Done(say("search.no_folders"), data={"hits": [], "files": 0, "skipped": [], "missing_folders": []})
+    # The graph holds every agent; only a search pays for reading folders.
+    from octo_cli.agents.folders import FolderIndex
+
     query = str(task.step.inputs.get("query") or "").strip() or topic_of(task.text)
     index = FolderIndex(kit.data_folder / INDEX_FILE, kit.folders)
     cancelled = threading.Event()
@@ -47,7 +51,7 @@ async def work(task: Task, kit: Kit) -> Done:
     return Done(_text(query, findings, kit.folders, say), data=_data(findings), confidence=findings.share)
 
 
-def _data(findings: Findings) -> dict[str, Any]:
+def _data(findings: "Findings") -> dict[str, Any]:
     return {
         "hits": [
             {
@@ -66,7 +70,7 @@ def _data(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _text(query: str, findings: Findings, folders: Sequence[Path], say: Words) -> str:
+def _text(query: str, findings: "Findings", folders: Sequence[Path], say: Words) -> str:
     """The answer as Markdown, a paragraph an item."""
     paragraphs = [_headline(query, findings, folders, say)]
     paragraphs += ["\n".join(_places(file)) for file in findings.files]
@@ -74,7 +78,7 @@ def _text(query: str, findings: Findings, folders: Sequence[Path], say: Words) -
     return "\n\n".join(paragraphs)
 
 
-def _headline(query: str, findings: Findings, folders: Sequence[Path], say: Words) -> str:
+def _headline(query: str, findings: "Findings", folders: Sequence[Path], say: Words) -> str:
     if not findings.terms:
         return say("search.no_words")
     sought = escape(_shortened(one_line(query)))
@@ -90,18 +94,18 @@ def _headline(query: str, findings: Findings, folders: Sequence[Path], say: Word
     )
 
 
-def _places(file: FoundFile) -> Iterator[str]:
+def _places(file: "FoundFile") -> Iterator[str]:
     for place in file.places:
         yield f"- {_code(f'{file.path}:{place.line}')}{_heading(place)}"
         if place.snippet:
             yield f"  > {place.snippet}"
 
 
-def _heading(place: Place) -> str:
+def _heading(place: "Place") -> str:
     return f" · {escape(place.heading)}" if place.heading else ""
 
 
-def _remarks(findings: Findings, say: Words) -> Iterator[str]:
+def _remarks(findings: "Findings", say: Words) -> Iterator[str]:
     more = findings.matching - len(findings.files)
     if findings.files and more > 0:
         yield say("search.more", files=_count(say, "files", more))
@@ -115,7 +119,7 @@ def _remarks(findings: Findings, say: Words) -> Iterator[str]:
         yield say("search.skipped", count=_count(say, "items", len(named)), names=_listed(named, say))
 
 
-def _skipped(item: Skipped, say: Words) -> str:
+def _skipped(item: "Skipped", say: Words) -> str:
     return f"{_code(item.path)} ({say(f'search.{item.reason}')})"
 
 
