@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from octo_cli.values.patterns import HANGUL, lazy
+
 
 class Cue(NamedTuple):
     category: str
@@ -23,7 +25,7 @@ def heard(text: str, cues: tuple[Cue, ...]) -> Iterator[tuple[Cue, str]]:
 
 
 def _cues(*rows: tuple[str, float, str]) -> tuple[Cue, ...]:
-    return tuple(Cue(category, weight, re.compile(pattern, re.I)) for category, weight, pattern in rows)
+    return tuple(Cue(category, weight, lazy(pattern, re.I)) for category, weight, pattern in rows)
 
 
 _LANGUAGES: Final = (
@@ -55,13 +57,17 @@ TOPICS: Final = _cues(
     # The open web, by address, by name, or because only it can know.
     ("web", 3.5, rf"{_URL}|\bwww\.\S{{3,300}}"),
     ("web", 1.5, rf"(?:요약|번역|정리|읽어|summar\w{{1,4}})[^.]{{0,40}}{_URL}|{_URL}[^.]{{0,40}}(?:요약|정리|읽어)"),
-    ("web", 4.0, r"(?:웹|인터넷|온라인|구글|네이버)(?:에서|으로|에|에다)?(?![가-힣]{2})|웹 ?검색"),
+    ("web", 4.0, rf"(?:웹|인터넷|온라인|구글|네이버)(?:에서|으로|에|에다)?(?!{HANGUL}{{2}})|웹 ?검색"),
     ("web", 4.0, r"\b(?:on|from|search) the (?:web|internet|net)\b|\bonline\b|\bgoogle\b"),
     ("web", 2.5, r"뉴스|날씨|환율|주가|최신 ?(?:소식|기사|정보)"),
     ("web", 2.5, r"\bnews\b|\bweather\b|\bexchange rate\b|\bstock price\b|\blatest\b"),
     # Code.
     ("code", 1.0, _LANGUAGES),
-    ("code", 1.2, r"(?<![가-힣])(?:코드|함수|스크립트|프로그램|알고리즘|소스 ?코드|정규식|단위 ?테스트|크롤러)(?!명)"),
+    (
+        "code",
+        1.2,
+        rf"(?<!{HANGUL})(?:코드|함수|스크립트|프로그램|알고리즘|소스 ?코드|정규식|단위 ?테스트|크롤러)(?!명)",
+    ),
     ("code", 1.2, r"\b(?:code|function|script|algorithm|regex|unit tests?|source code|web scraper)\b"),
     ("code", 1.2, r"퀵 ?소트|정렬 ?(?:함수|알고리즘|코드)|피보나치|이진 ?(?:탐색|트리)"),
     ("code", 1.2, r"\b(?:quick|merge|bubble) ?sort\b|\bfibonacci\b|\bbinary search\b"),
@@ -87,17 +93,17 @@ QUESTIONS: Final = _cues(
     ("search", 0.4, r"[?？]"),
 )
 
-PAPER: Final = re.compile(r"계약서|\bcontracts?\b|\bagreements?\b", re.I)
+PAPER: Final = lazy(r"계약서|\bcontracts?\b|\bagreements?\b", re.I)
 
 # Someone is about to let or rent: beside words like 보증금 it speaks for a contract.
-DEALING: Final = re.compile(
+DEALING: Final = lazy(
     r"빌려\s?(?:주|줄)|빌리|세\s?(?:놓|놔|주려|줄)|임대\s?(?:하|할|주)|들어가(?:기로|려|고)|계약하(?:고|려|기로|자)|내놓|"
     r"\b(?:rent(?:ing)? out|let(?:ting)? (?:my|our|the)|leasing|lend)\b",
     re.I,
 )
 
 # An order made only of these orders nothing yet: "그거 써줘", "write it please".
-EMPTY_WORDS: Final = re.compile(
+EMPTY_WORDS: Final = lazy(
     r"그거|이거|저거|그것|이것|저것|뭐|좀|하나|한번|빨리|제발|작성|만들어|써|해|줘|주세요|줄래|"
     r"\b(?:it|that|this|something|some|a|an|the|please|me|one|write|make|create|draft|generate|give|get|need|want|i|for|"
     r"to)\b",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.work import TypeCard
 
 
@@ -80,21 +81,19 @@ _KINDS_EN: Final = (
     r"shareholders?|loan|distribution|franchise|construction|supply|settlement|prenuptial|escrow"
 )
 _FOREIGN: Final = (
-    re.compile(rf"(?:{_NOT_HOMES})\s?(?:임대차|임대|전세|월세)(?:\s?계약서?)?"),
-    re.compile(rf"(?:{_KINDS})\s?(?:{_PAPER}|계약(?!금|일|기간))"),
-    re.compile(rf"(?<![가-힣])(?!(?:{_PLAIN}){_PAPER})[가-힣]{{1,10}}?{_PAPER}"),
-    re.compile(r"(?<![가-힣])(?:위임장|내용증명|차용증|각서|합의서|유언장|영수증|견적서|사직서|고소장)"),
-    re.compile(rf"(?<![a-z])(?:{_NOT_HOMES_EN}) (?:lease|rental)(?: agreement| contract)?(?![a-z])", re.I),
-    re.compile(rf"(?<![a-z])(?:{_KINDS_EN}) (?:agreement|contract)(?![a-z])", re.I),
-    re.compile(
-        r"(?<![a-z])(?:power of attorney|promissory note|last will|demand letter|will and testament)(?![a-z])", re.I
-    ),
+    lazy(rf"(?:{_NOT_HOMES})\s?(?:임대차|임대|전세|월세)(?:\s?계약서?)?"),
+    lazy(rf"(?:{_KINDS})\s?(?:{_PAPER}|계약(?!금|일|기간))"),
+    lazy(rf"(?<![가-힣])(?!(?:{_PLAIN}){_PAPER})[가-힣]{{1,10}}?{_PAPER}"),
+    lazy(r"(?<![가-힣])(?:위임장|내용증명|차용증|각서|합의서|유언장|영수증|견적서|사직서|고소장)"),
+    lazy(rf"(?<![a-z])(?:{_NOT_HOMES_EN}) (?:lease|rental)(?: agreement| contract)?(?![a-z])", re.I),
+    lazy(rf"(?<![a-z])(?:{_KINDS_EN}) (?:agreement|contract)(?![a-z])", re.I),
+    lazy(r"(?<![a-z])(?:power of attorney|promissory note|last will|demand letter|will and testament)(?![a-z])", re.I),
 )
-_DECLINED_AFTER: Final = re.compile(r"\s?(?:은|는|을|를|이|가)?\s?(?:말고|아니고|아니라|대신|빼고|필요\s?없)")
-_DECLINED_BEFORE: Final = re.compile(r"(?:\bnot|\binstead of|\brather than|\bno)\s(?:an?\s|the\s)?$", re.I)
+_DECLINED_AFTER: Final = lazy(r"\s?(?:은|는|을|를|이|가)?\s?(?:말고|아니고|아니라|대신|빼고|필요\s?없)")
+_DECLINED_BEFORE: Final = lazy(r"(?:\bnot|\binstead of|\brather than|\bno)\s(?:an?\s|the\s)?$", re.I)
 
 
-_GOES_ON: Final = re.compile(r"\s?(?:보호법|법|기간|인(?!데)|보증|분쟁|신고|중개|목적|관계|물건|료|갱신)")
+_GOES_ON: Final = lazy(r"\s?(?:보호법|법|기간|인(?!데)|보증|분쟁|신고|중개|목적|관계|물건|료|갱신)")
 
 
 def _known(text: str, cards: Sequence[TypeCard]) -> Iterator[Mention]:

@@ -12,6 +12,7 @@ from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, TypeCard
 
 
@@ -73,18 +74,18 @@ class _Piece(NamedTuple):
     text: str
 
 
-_JOINT: Final = re.compile(
+_JOINT: Final = lazy(
     r"(?<=[가-힣]고)\s+|(?<=[가-힣])(?:해서|면서|아서|어서)\s+|\s*(?:그리고|그다음에?|그 다음에?|다음에|후에|"
     r"뒤에)\s+|[;\n]\s*|(?<=[.!?])\s+|"
     r",?\s+(?:and\s+then|then|and)\s+(?=[a-z]+\s)|,\s+then\s+",
     re.I,
 )
-_SEARCH_ORDER: Final = re.compile(
+_SEARCH_ORDER: Final = lazy(
     r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명해|분석해|요약해|\b(?:find|search|look\s+up|look\s+for|research|"
     r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
     re.I,
 )
-_BUILDING_ON: Final = re.compile(
+_BUILDING_ON: Final = lazy(
     r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|그에\s?맞[춰게]|"
     r"\bbased\s+on\s+(?:it|that|this|them|the\s+result)|\busing\s+(?:it|that|the\s+result|what\s+you)",
     re.I,

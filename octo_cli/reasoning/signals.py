@@ -7,6 +7,7 @@ from typing import Final
 from octo_cli.reasoning.base import Request
 from octo_cli.reasoning.cues import PAPER
 from octo_cli.reasoning.naming import Mention, mentions
+from octo_cli.values.patterns import HANGUL, lazy
 
 # Words of a document's content by the type they belong to; `_` are those of many types.
 FIELD_WORDS: Final = {
@@ -26,44 +27,44 @@ FIELD_WORDS: Final = {
         r"\bdeposit\b|\bspecial terms?\b|\bstart date\b|\bend date\b|\bdown payment\b|\bpenalty\b"
     ),
 }
-_FIELD_WORD: Final = re.compile("|".join(FIELD_WORDS.values()), re.I)
-_AMOUNT: Final = re.compile(
+_FIELD_WORD: Final = lazy("|".join(FIELD_WORDS.values()), re.I)
+_AMOUNT: Final = lazy(
     r"\d[\d,]{0,15}\s?(?:천|백|십)?\s?(?:만|억|원|won)|[₩￦]\s?\d|KRW\s?\d|[일이삼사오육칠팔구십백천만억]{2,12}\s?원|\d{1,6}/\d{1,6}",
     re.I,
 )
 
-_ORDER: Final = re.compile(
+_ORDER: Final = lazy(
     r"(?:작성|준비|생성|초안|마련|기안|완성)(?:을|를|본)?\s{0,2}(?:좀\s{0,2}|하나\s{0,2})?"
     r"(?:해\s?(?:줘|주|줄|줬|달|봐|보|드)|하(?:자|고\s?싶|려고|려는|겠|여\s|시|십)|할(?:게|래|까|\s?거)|부탁|바[라랍]|요청|필요|잡아|$)"
     r"|(?:써|만들어|뽑아|꾸며|적어|짜)\s{0,2}(?:줘|주|줄|줬|달|봐|보자|드려|내\s?줘)"
-    r"|(?:쓰|만들|작성하)(?:고\s?싶|려고|려\s?해|자(?![가-힣])|겠)"
+    rf"|(?:쓰|만들|작성하)(?:고\s?싶|려고|려\s?해|자(?!{HANGUL})|겠)"
     r"|(?:계약서|각서|합의서|위임장|약정서|NDA)(?:가|이|를|을|도)?\s{0,2}(?:하나|한\s?부|좀)?\s{0,2}(?:필요|부탁|줘|주세요|해\s?줘|해\s?주)"
     r"|\b(?:draft|write|prepare|create|generate|draw\s?up|compose|give\s+me|get\s+me|make\s+(?:me\s+|us\s+)?(?:an?|another|two|some)|"
     r"(?:need|want|would\s+like)\s+(?:an?|another|the|some|to\s+(?:draft|write|create|make|prepare|have)))\b",
     re.I,
 )
-_HOW: Final = re.compile(
+_HOW: Final = lazy(
     r"어떻게|방법|작성법|(?:쓰|만드)는\s?법|\bhow\s+(?:do|does|to|can|could|should)\b|\bdo\s+(?:i|we|you)\s+need\b|\bwhat\b|\bwhy\b|"
     r"(?:필요|작성)\S{0,6}(?:한가요|할까요|하나요|해요\?|해\?)|\bshould\s+i\b",
     re.I,
 )
-_DECLINED: Final = re.compile(
+_DECLINED: Final = lazy(
     r"(?:(?:작성|준비|생성)\s?하?|쓰|만들|적)지\s?(?:는\s?|는|도\s?)?(?:마|말|않아도|않았으면)|(?:작성|초안)(?:은|는)?\s?(?:필요\s?없|됐|하지\s?마)|"
     r"\b(?:do\s?n[o']?t|don’t|do\s+not|never|no\s+need\s+to|stop)\s+(?:want\s+(?:you\s+)?to\s+)?(?:to\s+)?"
     r"(?:draft|writ(?:e|ing)|prepar(?:e|ing)|creat(?:e|ing)|mak(?:e|ing)|generat(?:e|ing))",
     re.I,
 )
-_CHANGE: Final = re.compile(
+_CHANGE: Final = lazy(
     r"바꿔|바꾸|바뀌|고쳐|고치|수정|변경|정정|올려|올리|내려|내리|낮춰|낮추|줄여|늘려|연장|추가|빼\s?(?:줘|주)|삭제|지워|넣어|"
     r"(?:으로|로|만)\s?(?:해|하자|할게|해줘|조정)|\b(?:change|update|set|raise|lower|increase|reduce|amend|revise|correct|replace|add|"
     r"remove|delete|extend|move|rename|fix|make)\b",
     re.I,
 )
-_AGAIN: Final = re.compile(r"다시|바꿔서|고쳐서|수정해서|\bagain\b|\bre-?(?:write|draft)\b", re.I)
-_PLACES_OF_BUSINESS: Final = re.compile(
+_AGAIN: Final = lazy(r"다시|바꿔서|고쳐서|수정해서|\bagain\b|\bre-?(?:write|draft)\b", re.I)
+_PLACES_OF_BUSINESS: Final = lazy(
     r"상가|점포|가게|매장|사무실|창고|공장|토지|농지|\b(?:commercial|office|shop|retail|warehouse)\b", re.I
 )
-_SENTENCE: Final = re.compile(r"(?<=[.!?？。\n])\s+|\n")
+_SENTENCE: Final = lazy(r"(?<=[.!?？。\n])\s+|\n")
 
 
 _ENDS: Final = 4000

@@ -8,9 +8,10 @@ from octo_cli.i18n import Words, words
 from octo_cli.reasoning.base import Request
 from octo_cli.reasoning.cues import TOPICS, heard
 from octo_cli.reasoning.signals import Signals
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.work import Intent, Language, StepResult
 
-_THANKS: Final = re.compile(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
+_THANKS: Final = lazy(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
 
 
 def sentences(request: Request, intent: Intent) -> Iterator[str]:

@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-_ASKING: Final = re.compile(
+from octo_cli.values.patterns import lazy
+
+_ASKING: Final = lazy(
     r"(?:에|와|과)?\s?(?:대해서?|대하여|관해서?|관하여|관한|관련된?|관련해서?)(?=\s|$)|(?<=[가-힣A-Za-z0-9])에\s?(?:대한|대해서?|대하여|관한|관해서?)(?![가-힣])|"
     r"(?:자세히|간단히|간략히|쉽게|좀|혹시|제발|그리고|한번|빨리)(?![가-힣])|"
     r"(?<![가-힣])(?:내|제|우리|나의)\s(?:문서|노트|메모|파일|폴더|자료)(?:들)?(?:에서|에|중에서|에 있는)?(?![가-힣])|"
@@ -14,12 +16,12 @@ _ASKING: Final = re.compile(
     r"궁금\S{0,8}|알고\s?싶\S{0,5}|(?<![가-힣])내용(?:을|은|이)?(?=\s|[.!?]|$)"
 )
 # Verbs that only carry a question: "해야 하나요", "할 수 있어?", "되나요", "있나요".
-_CARRYING: Final = re.compile(
+_CARRYING: Final = lazy(
     r"(?<![가-힣])(?:해야|하면|할|될|쓸|받을|수|하는|되는|있는|없는|된|한|게|것|건|걸)?\s?"
     r"(?:하나요|할까요|되나요|되는지|하는지|인가요|있나요|없나요|있어요?|없어요?|돼요?|해요?|되지|하지|할까|될까|일까요?|나요|합니까|됩니까|있습니까|인지)(?![가-힣])|"
     r"(?<![가-힣])(?:해야|할|될|쓸|수|하는)(?![가-힣])"
 )
-_ASKING_EN: Final = re.compile(
+_ASKING_EN: Final = lazy(
     r"^\W*(?:please\s+|can\s+you\s+|could\s+you\s+|would\s+you\s+|i\s+want\s+to\s+know\s+|i\s+wonder\s+)*"
     r"(?:please\s+)?(?:tell\s+me\s+(?:more\s+)?about|tell\s+me|explain(?:\s+to\s+me)?|describe|define|search(?:\s+my\s+\w+)?(?:\s+for)?|"
     r"find(?:\s+me)?|look\s+up|look\s+for|research|show\s+me|about|what\s+(?:is|are|does|do|was|were)|what's|who\s+(?:is|was|are)|"
@@ -28,10 +30,8 @@ _ASKING_EN: Final = re.compile(
     r"(?:about\s+)?(?:an?\s+|the\s+|any\s+|some\s+)?",
     re.I,
 )
-_TRAILING_EN: Final = re.compile(
-    r"\s+(?:in|from|within)\s+(?:my|our)\s+(?:notes|files|documents|folders?)|,?\s*please", re.I
-)
-_PARTICLE: Final = re.compile(r"(?<=[가-힣]{2})(?:은|는|이|가|을|를|에서|에게|이란|란|도|만)$")
+_TRAILING_EN: Final = lazy(r"\s+(?:in|from|within)\s+(?:my|our)\s+(?:notes|files|documents|folders?)|,?\s*please", re.I)
+_PARTICLE: Final = lazy(r"(?<=[가-힣]{2})(?:은|는|이|가|을|를|에서|에게|이란|란|도|만)$")
 _LONGEST: Final = 2000
 
 

@@ -35,6 +35,12 @@ _NO_BUILDING: Final = (
 _NOT_AN_AMOUNT: Final = (
     "(?![0-9%/~]|,[0-9]{3}|[.:-][0-9]|(?:만|억|천|백|원|년|개월|월|일|명|개|시간|분)|[ ](?:만|억|천|백)[ ]?원|에[ ]?월)"
 )
+# Without one of these nothing is a Korean address: a province, a 시, 군 or 구, a road or a lot with its number. Looking
+# for them first spares most texts the whole pattern, which takes ten milliseconds to compile.
+_KOREAN_PLACE: Final = (
+    "서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|제주|[충전경][남북]|충청|전라|경상|[시군구]"
+    "|(?:[로길]|[읍면동리가][ ](?:산[ ]?)?)[ ]?(?:지하[ ]?)?[0-9]"
+)
 _WEIGHTS: Final = (1, 3, 7, 1, 3, 7, 1, 3, 5)
 
 
@@ -90,9 +96,13 @@ def find_addresses(text: str) -> list[Found[str]]:
     One that ends before any number (서울 마포구 망원동) has the note "incomplete_address".
     """
     line = half_width(text)
-    korean = (_read_korean_address(match, text) for match in _korean_address().finditer(line))
-    english = (found_at(match, text, match[0], GUESSED) for match in _english_address().finditer(line))
-    return in_order(found for found in (*korean, *english) if found is not None)
+    korean = _korean_address().finditer(line) if re.search(_KOREAN_PLACE, line) else ()
+    english = _english_address().finditer(line) if re.search("[A-Za-z]", line) else ()
+    founds = (
+        *(_read_korean_address(match, text) for match in korean),
+        *(found_at(match, text, match[0], GUESSED) for match in english),
+    )
+    return in_order(found for found in founds if found is not None)
 
 
 def has_rrn(text: str) -> bool:

@@ -198,6 +198,8 @@ def _read_korean(match: re.Match[str], text: str) -> Iterator[Found[int]]:
 
 
 def _find_english(line: str, text: str) -> Iterator[Found[int]]:
+    if not re.search("[A-Za-z₩$€£¥]", line):
+        return
     for match in _english().finditer(line):
         if match["foreign"] or match["abroad"]:
             yield _unread(match, text, "foreign_currency")
@@ -221,6 +223,8 @@ def _outside_ranges(found: Found[int], line: str) -> Found[int]:
 
 
 def _find_pairs(line: str, text: str) -> Iterator[Found[int]]:
+    if "/" not in line:
+        return
     for match in _pair().finditer(line):
         if re.fullmatch("(?:1[0-2]|[1-9])/(?:[12][0-9]|3[01]|[1-9])", match[0]):
             continue  # 12/25 is a day

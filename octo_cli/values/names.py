@@ -5,6 +5,7 @@ import unicodedata
 from typing import Final
 
 from octo_cli.values.found import Unreadable, shorten
+from octo_cli.values.patterns import lazy
 from octo_cli.values.text import half_width, one_line
 
 SHORTEST: Final = 2
@@ -28,7 +29,7 @@ _EVERYDAY: Final = (
     "우리은행 서울 서울시 경기 경기도 인천 부산 대구 대전 광주 울산 세종 강원 제주 미정"
 )
 _NOT_NAMES: Final = frozenset(_EVERYDAY.split())
-_ORGANISATION: Final = re.compile(
+_ORGANISATION: Final = lazy(
     r"주식회사|㈜|\(주\)|유한회사|\(유\)|㈲|유한책임회사|합자회사|합명회사|(?:사단|재단|학교|의료|복지|비영리|특수)법인|법인$|협동조합"
     r"|\b(?:inc|llc|llp|ltd|limited|corp|corporation|company|co|gmbh|plc|foundation|university)\b\.?",
     re.IGNORECASE,

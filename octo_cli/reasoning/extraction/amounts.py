@@ -12,6 +12,7 @@ from octo_cli.reasoning.extraction.room import Room
 from octo_cli.reasoning.extraction.tying import Value, tie
 from octo_cli.values.found import UNREAD, Found
 from octo_cli.values.money import find_elliptic_won, find_won
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 ELLIPTIC: Final = "elliptic_amount"
@@ -56,7 +57,7 @@ def _claim(field: str, value: Value, tied: float) -> Claim:
     return Claim(field, value.value, value.start, value.end, tied, value.note, value.confidence)
 
 
-_FORMER: Final = re.compile(r"(?:기존|이전|종전|예전|갱신 전|old|previous|prior|former|current)\s?", re.I)
+_FORMER: Final = lazy(r"(?:기존|이전|종전|예전|갱신 전|old|previous|prior|former|current)\s?", re.I)
 
 
 def _now(text: str, label: Label, specs: Sequence[FieldSpec]) -> str | None:
@@ -81,15 +82,13 @@ def _paired(
             yield _claim(rent, second, POSITIONED)
 
 
-_PAIR: Final = re.compile(r"\s?(?:원)?\s?(?:에|/)\s?(?:월세?\s?)?")
-_MONTHLY: Final = re.compile(
+_PAIR: Final = lazy(r"\s?(?:원)?\s?(?:에|/)\s?(?:월세?\s?)?")
+_MONTHLY: Final = lazy(
     r"(?<![가-힣0-9])(?:매\s?)?(?:월|달에|한\s?달에|다달이)(?=\s?[0-9일이삼사오육칠팔구십백]{1,9}(?:[^월일0-9]|$))"
 )
 
 
-_A_MONTH: Final = re.compile(
-    r"(?<=won)(?:\sa|\sper|\severy|\seach|/|\s/\s)\s?month(?:ly)?\b(?!\s(?:in|for|as|of)\b)", re.I
-)
+_A_MONTH: Final = lazy(r"(?<=won)(?:\sa|\sper|\severy|\seach|/|\s/\s)\s?month(?:ly)?\b(?!\s(?:in|for|as|of)\b)", re.I)
 
 
 def _with_bare_monthly(text: str, labels: list[Label], rent: str) -> list[Label]:
@@ -111,10 +110,10 @@ def _values(text: str, labels: list[Label], room: Room) -> list[Value]:
     return _corrected(text, labels, whole)
 
 
-_LIMIT_AFTER: Final = re.compile(
+_LIMIT_AFTER: Final = lazy(
     r"\s?원?\s?(?:이하|이상|미만|초과|이내|까지|안쪽|안으로|사이|or less|or more|at most|maximum)", re.I
 )
-_LIMIT_BEFORE: Final = re.compile(
+_LIMIT_BEFORE: Final = lazy(
     r"\b(?:at most|(?<!goes )(?<!go )(?<!went )up to|at least|under|over|below|above|between|less than|more than|max)"
     r"\s$",
     re.I,
@@ -129,10 +128,10 @@ def _bounded(text: str, found: Found[int]) -> Found[int]:
     return found
 
 
-_STEP_AFTER: Final = re.compile(
+_STEP_AFTER: Final = lazy(
     r"\s?원?(?:만|씩|을|를|정도|이나)?\s?(?:더|덜|올려|올리|올렸|인상|내려|내리|내렸|인하|깎|낮춰|낮추|줄여|줄이|늘려|증액|감액|추가|할인|빼)"
 )
-_STEP_BEFORE: Final = re.compile(r"\b(?:by|another|extra|additional)\s$", re.I)
+_STEP_BEFORE: Final = lazy(r"\b(?:by|another|extra|additional)\s$", re.I)
 
 
 def _is_step(text: str, found: Found[int]) -> bool:
@@ -147,7 +146,7 @@ def _without_only(text: str, labels: list[Label]) -> str:
     return "".join(" " if place in after else char for place, char in enumerate(text)) if after else text
 
 
-_ADJACENT: Final = re.compile(
+_ADJACENT: Final = lazy(
     r"(?:은|는|이|가|을|를|도|만|으로|로)?\s{0,2}[:：=]?\s{0,2}(?:금|총|약|딱|일단|월|만)?\s{0,2}|"
     r"\s?(?:to|is|of|at|=|will be|should be|shall be)?\s{1,2}(?:to\s)?"
 )
@@ -175,14 +174,14 @@ def _near_labels(text: str, labels: list[Label], founds: list[Found[int]]) -> se
 
 
 # Between an amount and the one that replaces it.
-_CHANGED: Final = re.compile(
+_CHANGED: Final = lazy(
     r"\s?원?\s?,?\s?(?:에서|아니|아냐|아니다|아뇨|정정|말고|아니고|아니라|대신에?|보다는|→|->|=>|(?:이었|였|인|이)?(?:는데|데|지만)|이?\s?아니고)"
     r",?\s?(?:이제|지금은|이번엔|앞으로)?\s?",
 )
-_CHANGED_EN: Final = re.compile(
+_CHANGED_EN: Final = lazy(
     r"\s(?:won\s)?(?:to|but|→)\s|,?\s(?:no|sorry|wait|actually|i mean|or rather|rather)[,\s]\s?", re.I
 )
-_CHANGING: Final = re.compile(r"\b(?:from|change|raise|lower|increase|reduce|move|update|extend|not|cut)\b", re.I)
+_CHANGING: Final = lazy(r"\b(?:from|change|raise|lower|increase|reduce|move|update|extend|not|cut)\b", re.I)
 
 
 def _corrected(text: str, labels: list[Label], founds: list[Found[int]]) -> list[Value]:
@@ -214,8 +213,8 @@ def _replaces(text: str, previous: Value, found: Found[int]) -> bool:
     return False
 
 
-_BREAK: Final = re.compile(r"[\n;]|[.!?。]\s|\s/\s")
-_FOLLOWING: Final = re.compile(
+_BREAK: Final = lazy(r"[\n;]|[.!?。]\s|\s/\s")
+_FOLLOWING: Final = lazy(
     r"\s?(?:의|이|을|를|은|짜리)?\s{0,2}(?:월|총)?\s?|"
     r"\s?(?:won\s)?(?:(?:as|in|for|of|is|per month (?:in|as|of))\s)?(?:the\s|a\s|an\s|my\s|our\s)?(?:total\s|"
     r"refundable\s)?"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import Proposal
 
 LABELLED: Final = 0.95  # a label stands beside the value
@@ -46,7 +47,7 @@ def settle(text: str, claims: Iterable[Claim]) -> Iterator[Proposal]:
         yield Proposal(claim.field, claim.value, raw, (claim.start, claim.end), round(claim.confidence, 2), claim.note)
 
 
-_CORRECTION: Final = re.compile(
+_CORRECTION: Final = lazy(
     r"아니|아냐|정정|수정|잘못|말고|다시|바꿔|바꾸|변경|대신|그냥\s|\bactually\b|\binstead\b|\bsorry\b|\bno,|\bwait\b|\bcorrect|"
     r"\brather\b|\bi mean\b",
     re.I,

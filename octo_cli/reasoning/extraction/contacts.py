@@ -8,6 +8,7 @@ from octo_cli.reasoning.extraction.claims import INFERRED, LABELLED, POSITIONED,
 from octo_cli.reasoning.extraction.labels import Label, find_labels, last_before
 from octo_cli.values.contact import find_addresses, find_emails, find_phones
 from octo_cli.values.found import Found
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 _READERS: Final[dict[str, Callable[[str], list[Found[str]]]]] = {
@@ -56,7 +57,7 @@ def _owner(
     return (own[0].name, INFERRED) if len(own) == 1 and role is None else None
 
 
-_OF_A_PERSON: Final = re.compile(
+_OF_A_PERSON: Final = lazy(
     r"\S{0,6}\s?(?:\([^)]{0,40}|의\s?(?:현\s?)?(?:집\s?)?(?:주소|거주지)\S{0,2}\s?|'s\s\w+\s(?:is\s)?|,?\s(?:who\s)?(?:lives?|living|residing|of)\s(?:at\s)?)?$",
     re.I,
 )
@@ -90,7 +91,7 @@ def _without_role(own: list[FieldSpec], roles: "_Roles") -> list[str]:
 class _Roles:
     """The people of a document (landlord_name, tenant_name …) and where the text names their roles."""
 
-    _TITLE = re.compile(r"_(?:name|party)$")
+    _TITLE = lazy(r"_(?:name|party)$")
 
     def __init__(self, text: str, specs: Sequence[FieldSpec]) -> None:
         self._text = text

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from octo_cli.reasoning.extraction.vocabulary import DECOYS, SAME
 from octo_cli.reasoning.naming import occurrences
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 
@@ -20,27 +21,27 @@ class Label(NamedTuple):
 
 # Words that mean the same: a field one of whose own names is in a row, and whose type fits, answers to all of the row.
 # Another's terms, and what used to hold.
-_ELSEWHERE: Final = re.compile(
+_ELSEWHERE: Final = lazy(
     r"(?:옆집|앞집|윗집|아랫집|다른\s?집|친구|주변|시세|neighbou?r\S*|elsewhere)[^,.;\n]{0,8}$", re.I
 )
-_BEFORE_NOW: Final = re.compile(
+_BEFORE_NOW: Final = lazy(
     r"(?:기존|예전|원래|이전|저번|지난번|전에는|종전|아까|처음|current|old|previous|former|original)\S{0,3}[^,.;\n]{0,8}$",
     re.I,
 )
-_KEPT_AFTER: Final = re.compile(
+_KEPT_AFTER: Final = lazy(
     r"[^.;\n]{0,24}?(?:그대로|그냥\s?(?:두|놔)|변동\s?없|안\s?바꾸|바꾸지|건드리지|놔두|unchanged|as\s(?:it\s)?is\b|"
     r"(?:stays?|remains?)\s(?:the\ssame|as))|\S{0,2}\s?(?:현행|지금|기존)?(?:대로)?\s?유지",
     re.I,
 )
-_THE_REST: Final = re.compile(r"나머지|다른\s?(?:건|것|조건)|그\s?외|everything else|the rest|others", re.I)
-_KEPT_BEFORE: Final = re.compile(
+_THE_REST: Final = lazy(r"나머지|다른\s?(?:건|것|조건)|그\s?외|everything else|the rest|others", re.I)
+_KEPT_BEFORE: Final = lazy(
     r"\b(?:keep|leave|retain|don['’]?t (?:change|touch))\s(?:the\s|my\s|our\s)?(?:\w{1,12}\s)?$", re.I
 )
-_NONE_AFTER: Final = re.compile(
+_NONE_AFTER: Final = lazy(
     r"\s?(?:은|는|이|가|을|를|도)?\s?(?:없이|없고|없어|없는|없음|없다|없습|안\s?(?:받|내|낼|줘)|받지\s?않|내지\s?않|면제|:\s?(?:없음|none))",
     re.I,
 )
-_NONE_BEFORE: Final = re.compile(r"\b(?:no|without|zero|free of)\s(?:any\s|the\s)?(?:monthly\s)?$", re.I)
+_NONE_BEFORE: Final = lazy(r"\b(?:no|without|zero|free of)\s(?:any\s|the\s)?(?:monthly\s)?$", re.I)
 
 
 def find_labels(text: str, specs: Sequence[FieldSpec], kind: str) -> list[Label]:
@@ -108,7 +109,7 @@ def _occurrences(name: str, text: str) -> Iterator[re.Match[str]]:
     return re.finditer(rf"(?<![가-힣]){re.escape(name)}(?=(?:은|는|이|가|을|를|의|에)?(?![가-힣]))", text)
 
 
-_TITLES: Final = re.compile(r"\s?(?:성명|성함|이름|명칭|\(성명\)|의 성명|'s name|\sname)$", re.I)
+_TITLES: Final = lazy(r"\s?(?:성명|성함|이름|명칭|\(성명\)|의 성명|'s name|\sname)$", re.I)
 
 
 def _bare(name: str) -> str:

@@ -8,6 +8,7 @@ from octo_cli.reasoning.extraction.claims import INFERRED, LABELLED, POSITIONED,
 from octo_cli.reasoning.extraction.labels import Label, find_labels, last_before, names_of
 from octo_cli.reasoning.extraction.vocabulary import NO_KOREAN_NAMES, NO_LATIN_NAMES, SOMEBODY
 from octo_cli.values.names import is_korean_name, is_organisation, split_particle
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 SEVERAL: Final = "several_names"
@@ -43,7 +44,7 @@ def read_people(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
     yield from _givers(text, specs)
 
 
-_TITLED: Final = re.compile(r"(?:이름|성함|성명|상호|법인명|회사명)(?:은|는|이|가)\s{1,2}")
+_TITLED: Final = lazy(r"(?:이름|성함|성명|상호|법인명|회사명)(?:은|는|이|가)\s{1,2}")
 _WITHIN: Final = 24
 
 
@@ -87,13 +88,13 @@ def _joined(text: str, name: _Name, starts: set[int]) -> _Name | None:
 
 
 # Between a role and the name: "임차인 이름은", "tenant's name is", a colon, or nothing.
-_LINK: Final = re.compile(
+_LINK: Final = lazy(
     r"(?:['’]s)?(?:\s?[측쪽])?(?:\s?의)?(?:\s?(?:이름|성함|성명|명의|full\sname|name))?"
     r"(?P<link>\s{0,2}[:：=]\s{0,2}|\s?\((?!주\)|유\))|(?:은|는|이|가|을|를|도)\s{1,2}|"
     r"\s(?:is|will\sbe|shall\sbe|should\sbe|named|called|as|to|changes?\sto)\s(?:now\s)?(?:mr\.?\s|ms\.?\s|mrs\.?\s|dr\.?\s)?|,\s(?=[A-Z])|\s{1,2})",
     re.I,
 )
-_FROM: Final = re.compile(r"\s?(?:에서|말고|아니고|아니라)\s{1,2}|\sto\s")
+_FROM: Final = lazy(r"\s?(?:에서|말고|아니고|아니라)\s{1,2}|\sto\s")
 _COPULAS: Final = ("이고", "고", "이며", "며", "입니다", "이에요", "예요", "야", "이야", "라고", "이라고")
 _COMPANY: Final = ("와", "과", "랑", "이랑", "하고", "의")
 _TOPICS: Final = ("은", "는", "이", "가", "을", "를", "께서", "도")
@@ -136,19 +137,19 @@ def _introduced(text: str, link: str, name: _Name) -> bool:
     return colon or name.particle != "" or _ENDS.match(rest) is not None
 
 
-_BECOMES: Final = re.compile(
+_BECOMES: Final = lazy(
     r"\s?(?:해|하|바꾸|바꿔|바뀌|변경|수정|고쳐|고치|정정|계약|적|써|쓰|작성|기재|등록|넣|입력|임대|지정|$|[,.])"
 )
-_ENDS: Final = re.compile(
+_ENDS: Final = lazy(
     r"\s?(?:$|[,.;:/)(\n·])|\s?(?:씨|님|입니다|이고|임(?![가-힣]))|\s(?:연락처|전화|번호|휴대|핸드폰|주소|보증금|월세|전세|임대인|임차인|집주인|"
     r"세입자|매수인|매도인|계약|작성|수령|공개|[0-9(])"
 )
-_SAYS: Final = re.compile(
+_SAYS: Final = lazy(
     r"(?:이고|이며|이에요|예요|입니다|이야|야|임|이다|인데|이자|고요|이고요|이라고|으로|로)?\s?(?:$|[,.;:)\n!]|\s)"
 )
-_BEFORE_KO: Final = re.compile(r"(?<![가-힣])([가-힣]{2,8})(?:\s(?:씨|님)(?:가|이|은|는)?)?(\s?\(|\s)$")
+_BEFORE_KO: Final = lazy(r"(?<![가-힣])([가-힣]{2,8})(?:\s(?:씨|님)(?:가|이|은|는)?)?(\s?\(|\s)$")
 _LATIN: Final = r"[A-Z][A-Za-z'’.-]{0,30}(?:\s(?:&\s)?[A-Z][A-Za-z'’.-]{0,30}){0,4}"
-_BEFORE_EN: Final = re.compile(
+_BEFORE_EN: Final = lazy(
     rf"({_LATIN})(?:\s(?:is|as|will\sbe|shall\sbe)\s(?:the\s|my\s|our\s|a\s)?|\s?\((?:the\s|as\s|hereinafter\s)?|,\s(?:the|as|as\sthe)\s)$"
 )
 
@@ -178,12 +179,12 @@ def _before(text: str, label: Label) -> _Name | None:
 
 
 _FIRM: Final = r"(?:주식회사|㈜|\(주\)|유한회사|\(유\)|사단법인|재단법인|의료법인|학교법인)"
-_ORGANISATION: Final = re.compile(
+_ORGANISATION: Final = lazy(
     rf"{_FIRM}\s?[가-힣A-Za-z0-9&·-]{{1,20}}|[가-힣A-Za-z0-9&·-]{{1,20}}\s?(?:주식회사|㈜|\(주\)|유한회사|협동조합)"
 )
-_LATIN_NAME: Final = re.compile(_LATIN)
-_KOREAN_WORD: Final = re.compile(r"[가-힣]{2,10}")
-_VERBS: Final = re.compile(
+_LATIN_NAME: Final = lazy(_LATIN)
+_KOREAN_WORD: Final = lazy(r"[가-힣]{2,10}")
+_VERBS: Final = lazy(
     r"(?:줘|해줘|세요|니다|까요|해요|어요|아요|에요|했다|한다|해라|하면|하는|하기|되면|되는|인데|없이|에서)$"
 )
 
@@ -212,7 +213,7 @@ def _firm(words: str, position: int) -> _Name:
     return _Name(value, position, end, particle, end + len(particle))
 
 
-_LONG_PARTICLES: Final = re.compile(r"(?<=[가-힣A-Za-z0-9]{2})(?:입니다|이에요|예요|이고|에게|에서|으로|하고|이며)$")
+_LONG_PARTICLES: Final = lazy(r"(?<=[가-힣A-Za-z0-9]{2})(?:입니다|이에요|예요|이고|에게|에서|으로|하고|이며)$")
 
 
 def _without_particle(words: str) -> tuple[str, str]:
@@ -264,13 +265,13 @@ def _korean(word: str, start: int) -> _Name | None:
 
 
 _WHO: Final = rf"((?:{_FIRM}\s?)?[가-힣A-Za-z0-9&㈜]{{2,15}}?(?:\s?(?:주식회사|㈜|\(주\)))?)"
-_GIVES: Final = re.compile(
+_GIVES: Final = lazy(
     rf"(?<![가-힣A-Za-z0-9]){_WHO}(?:이|가|에서)\s(?:{_WHO}에게\s)?(?:비밀\s?)?(?:정보|자료|기술)?(?:을|를)?\s?(?:제공|주고|주는|준다|주며|공개|전달)"
 )
-_TAKES: Final = re.compile(
+_TAKES: Final = lazy(
     rf"(?<![가-힣A-Za-z0-9]){_WHO}(?:이|가|에서)\s(?:(?:비밀\s?)?(?:정보|자료|기술)(?:을|를)?\s)?(?:제공\s?)?(?:받|수령)"
 )
-_GIVES_EN: Final = re.compile(
+_GIVES_EN: Final = lazy(
     rf"({_LATIN})\s(?:will\s|shall\s|is\s)?(?:disclos|provid|giv|shar)(?:es|e|ing|"
     rf"s)\s(?:[a-z][a-z ]{{0,40}}?\s)?to\s({_LATIN})"
 )

@@ -11,11 +11,12 @@ from octo_cli.reasoning.extraction.room import Room
 from octo_cli.reasoning.extraction.tying import Value, tie
 from octo_cli.values.dates import find_dates, find_days, find_months
 from octo_cli.values.found import Found
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 T = TypeVar("T")
 
-_BREAK: Final = re.compile(r"[\n;]|[.!?。]\s|\s/\s")
+_BREAK: Final = lazy(r"[\n;]|[.!?。]\s|\s/\s")
 
 
 def read_dates(text: str, specs: Sequence[FieldSpec], today: date) -> Iterator[Claim]:
@@ -81,10 +82,10 @@ def _claim(field: str, value: Value, tied: float) -> Claim:
     return Claim(field, plain, value.start, value.end, tied, value.note, value.confidence)
 
 
-_CHANGED: Final = re.compile(r",?\s?(?:에서|아니|아냐|말고|아니고|아니라|대신에?|→|->|=>)\s?")
-_CHANGED_EN: Final = re.compile(r"\s(?:to|→)\s", re.I)
-_INTO: Final = re.compile(r"\s?(?:으로|로)\s?(?:바꾸|바꿔|변경|옮|미루|미뤄|당겨|연장|늘|줄|조정|수정|해)")
-_FROM: Final = re.compile(r"\b(?:change|move|postpone|extend|shorten|update|reschedule)\b", re.I)
+_CHANGED: Final = lazy(r",?\s?(?:에서|아니|아냐|말고|아니고|아니라|대신에?|→|->|=>)\s?")
+_CHANGED_EN: Final = lazy(r"\s(?:to|→)\s", re.I)
+_INTO: Final = lazy(r"\s?(?:으로|로)\s?(?:바꾸|바꿔|변경|옮|미루|미뤄|당겨|연장|늘|줄|조정|수정|해)")
+_FROM: Final = lazy(r"\b(?:change|move|postpone|extend|shorten|update|reschedule)\b", re.I)
 
 
 def _values(founds: Sequence[Found[T]], text: str) -> list[Value]:
@@ -110,18 +111,18 @@ def _replaces(text: str, previous: Value, found: Found[T]) -> bool:
 class _Bounds:
     """Where a term begins and ends, from the words beside a date: 부터, 까지, "from", "until"."""
 
-    _SINCE = re.compile(r"\s?(?:부터|자로|[~∼])")
-    _UNTIL = re.compile(r"\s?까지|\s?(?:에\s)?(?:만기|만료|종료)")
-    _SINCE_BEFORE = re.compile(
+    _SINCE = lazy(r"\s?(?:부터|자로|[~∼])")
+    _UNTIL = lazy(r"\s?까지|\s?(?:에\s)?(?:만기|만료|종료)")
+    _SINCE_BEFORE = lazy(
         r"(?:\bfrom|\bstarting(?:\son|\sfrom)?|\bbeginning(?:\son)?|\bcommencing(?:\son)?|\beffective)\s(?:the\s)?$",
         re.I,
     )
-    _UNTIL_BEFORE = re.compile(r"(?:\buntil|\bthrough|\btill|\bends\son|\bending(?:\son)?)\s(?:the\s)?$", re.I)
-    _RANGE = re.compile(r"\s?(?:부터|에서)?\s?[~∼–-]?\s?|\s(?:to|through|until|till|-|–)\s(?:the\s)?", re.I)
-    _PAYING = re.compile(r"납부|지급|입금|내기|청구|송금|\bpa(?:y|id)|통지|해지|신고|수습", re.I)
+    _UNTIL_BEFORE = lazy(r"(?:\buntil|\bthrough|\btill|\bends\son|\bending(?:\son)?)\s(?:the\s)?$", re.I)
+    _RANGE = lazy(r"\s?(?:부터|에서)?\s?[~∼–-]?\s?|\s(?:to|through|until|till|-|–)\s(?:the\s)?", re.I)
+    _PAYING = lazy(r"납부|지급|입금|내기|청구|송금|\bpa(?:y|id)|통지|해지|신고|수습", re.I)
 
     # From when an amount changes, not when the term begins: "goes up to 620,000 won from January".
-    _CHANGES = re.compile(r"(?:\bwon|원(?:으로|을|씩))\s(?:from\s|starting\s)?$", re.I)
+    _CHANGES = lazy(r"(?:\bwon|원(?:으로|을|씩))\s(?:from\s|starting\s)?$", re.I)
 
     def __init__(self, text: str, specs: Sequence[FieldSpec]) -> None:
         dates = [spec.name for spec in specs if spec.type == "date"]
@@ -175,10 +176,10 @@ def _without_overlaps(labels: list[Label]) -> list[Label]:
     return kept
 
 
-_AMOUNT: Final = re.compile(
+_AMOUNT: Final = lazy(
     r"(?:금\s?)?[0-9][0-9,.억만천백십원 ]{0,24}원?|(?:금\s?)?[일이삼사오육칠팔구십백천만억]{2,12}\s?원정?"
 )
-_FOLLOWING: Final = re.compile(
+_FOLLOWING: Final = lazy(
     r"\s?(?:에|날|일|부|자로|부로|자)?,?\s{0,2}|\s?(?:에는?|날에?)\s(?:꼭\s)?|\s(?:is\s(?:the|my)\s|as\s(?:the|my)\s)?"
 )
 
@@ -197,7 +198,7 @@ def _date_distance(between: str, label_first: bool) -> float | None:
     )
 
 
-_PERIOD_FOLLOWING: Final = re.compile(r"\s?(?:의|짜리|간|동안|씩)?\s{0,2}|[\s-](?:of\s|as\s(?:the\s)?)?(?:a\s|the\s)?")
+_PERIOD_FOLLOWING: Final = lazy(r"\s?(?:의|짜리|간|동안|씩)?\s{0,2}|[\s-](?:of\s|as\s(?:the\s)?)?(?:a\s|the\s)?")
 
 
 def _period_distance(between: str, label_first: bool) -> float | None:
@@ -222,18 +223,16 @@ def _term(specs: Sequence[FieldSpec]) -> str | None:
     return next(named, None)
 
 
-_LASTS_AFTER: Final = re.compile(
+_LASTS_AFTER: Final = lazy(
     r"\s?(?:간|동안|짜리|단기|계약|살|거주|임대|임차|으로\s?(?:계약|연장|해|하|늘|줄|바꿔)|만\s?(?:계약|살|하|빌|있)|씩)|[\s-](?:lease|contract|term|agreement|nda)",
     re.I,
 )
-_LASTS_BEFORE: Final = re.compile(
+_LASTS_BEFORE: Final = lazy(
     r"(?:부터|까지|~)\s?(?:총|딱|약)?\s?$|\b(?:for|lasts?|valid for|runs? for|period of|lease of|"
     r"over)\s(?:a\s(?:period|term)\sof\s|another\s)?$",
     re.I,
 )
-_ELSE: Final = re.compile(
-    r"비밀|보관|보존|보증|수습|무상|\bsurviv|\bconfidential|\bwarranty|\bprobation|\bnotice", re.I
-)
+_ELSE: Final = lazy(r"비밀|보관|보존|보증|수습|무상|\bsurviv|\bconfidential|\bwarranty|\bprobation|\bnotice", re.I)
 
 
 def _lasts(text: str, value: Value) -> bool:
@@ -249,11 +248,11 @@ def _lasts(text: str, value: Value) -> bool:
     )
 
 
-_PAYING: Final = re.compile(
+_PAYING: Final = lazy(
     r"월세|차임|임대료|집세|방세|납부|입금|지급|이체|낼|내고|내는|내기|송금|급여|월급|\brent\b|\bpa(?:y|id)|\bdue\b|\binstal",
     re.I,
 )
-_NOT_PAYING: Final = re.compile(r"(?:관리비|공과금|검침|utilities|잔금|중도금|계약금)\S{0,2}\s?$", re.I)
+_NOT_PAYING: Final = lazy(r"(?:관리비|공과금|검침|utilities|잔금|중도금|계약금)\S{0,2}\s?$", re.I)
 
 
 def _is_paid(text: str, value: Value) -> bool:

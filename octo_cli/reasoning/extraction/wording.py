@@ -8,26 +8,28 @@ from octo_cli.reasoning.extraction.claims import INFERRED, LABELLED, POSITIONED,
 from octo_cli.reasoning.extraction.labels import Label, find_labels, is_none, names_of
 from octo_cli.reasoning.extraction.vocabulary import COMMON_CHOICES, SAME
 from octo_cli.reasoning.naming import loose, occurrences
+from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import Choice, FieldSpec
 
 # Lists: "특약: 반려동물 금지, 금연", "특약으로 … 넣어줘".
 
-_COLON: Final = re.compile(r"(?:은|는)?\s{0,2}[:：]\s{0,2}([^\n]{2,600})")
-_ADDED: Final = re.compile(
+_COLON: Final = lazy(r"(?:은|는)?\s{0,2}[:：]\s{0,2}([^\n]{2,600})")
+_ADDED: Final = lazy(
     r"(?:으로|로|에|은|는)\s([^\n.;]{2,200}?)(?:을|를|도)?\s?(?:넣어|추가|적어|써\s?줘|포함|기재|반영)"
 )
-_ITEMS: Final = re.compile(r"\s*(?:;|•|·|(?:^|(?<=\s))(?:\d{1,2}[.)]|\(\d{1,2}\)|[①-⑳])|,(?!\d{3}))\s*")
-_UNFINISHED: Final = re.compile(r"(?:[하되이지주두]고|며|면|경우|시|때|및|또는|거나|if|when|and|or)$")
-_SENTENCE_END: Final = re.compile(r"(?<=[가-힣a-z)])[.!]\s+(?=\S)")
+_ITEMS: Final = lazy(r"\s*(?:;|•|·|(?:^|(?<=\s))(?:\d{1,2}[.)]|\(\d{1,2}\)|[①-⑳])|,(?!\d{3}))\s*")
+_UNFINISHED: Final = lazy(r"(?:[하되이지주두]고|며|면|경우|시|때|및|또는|거나|if|when|and|or)$")
+_SENTENCE_END: Final = lazy(r"(?<=[가-힣a-z)])[.!]\s+(?=\S)")
 
 
 def read_lists(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
     """Claims for the list fields: what follows their label and a colon, or is to be added under it."""
     for label in find_labels(text, specs, "list"):
-        match = _COLON.match(text, label.end) or _ADDED.match(text, label.end)
+        listed = _COLON.match(text, label.end)
+        match = listed or _ADDED.match(text, label.end)
         if match is None or not label.fields:
             continue
-        body = _SENTENCE_END.split(match[1])[0] if match.re is _COLON else match[1]
+        body = _SENTENCE_END.split(match[1])[0] if listed else match[1]
         body = body.rstrip(" .,")
         if items := _items(body):
             yield Claim(label.fields[0], items, match.start(1), match.start(1) + len(body), LABELLED)
@@ -42,16 +44,14 @@ def _items(body: str) -> list[str]:
 
 # Texts: "임차할 부분: 3층 302호", "관할 법원은 서울중앙지방법원으로 해줘".
 
-_VALUE: Final = re.compile(r"(?:은|는|이|가)?\s{0,2}[:：]\s{0,2}(?P<value>[^\n;]{2,300})")
-_TOLD: Final = re.compile(
+_VALUE: Final = lazy(r"(?:은|는|이|가)?\s{0,2}[:：]\s{0,2}(?P<value>[^\n;]{2,300})")
+_TOLD: Final = lazy(
     r"(?:은|는)\s(?P<value>[^\n;,.]{2,40}?)(?:입니다|이에요|예요|이야|(?:으로|로)\s?(?:해|하|정|바꿔|변경))"
 )
-_BARE: Final = re.compile(r"(?:은|는)\s(?P<value>[^\n;,.]{1,12}?)(?<![고다해요자줘서면지])\s?(?:[,.]|$)")
-_TEXT_END: Final = re.compile(r"\s/\s|(?<=[가-힣a-z0-9)])\.\s|\.$|,\s(?=[가-힣A-Za-z ]{1,14}(?:[:：]|은\s|는\s))")
-_PURPOSE_KO: Final = re.compile(
-    r"(?:^|[,.\n:]|위해|위하여|(?:은|는)\s)\s{0,2}(?P<value>[^,.\n:]{2,60}?)(?:을|를)\s?목적으로"
-)
-_PURPOSE_EN: Final = re.compile(
+_BARE: Final = lazy(r"(?:은|는)\s(?P<value>[^\n;,.]{1,12}?)(?<![고다해요자줘서면지])\s?(?:[,.]|$)")
+_TEXT_END: Final = lazy(r"\s/\s|(?<=[가-힣a-z0-9)])\.\s|\.$|,\s(?=[가-힣A-Za-z ]{1,14}(?:[:：]|은\s|는\s))")
+_PURPOSE_KO: Final = lazy(r"(?:^|[,.\n:]|위해|위하여|(?:은|는)\s)\s{0,2}(?P<value>[^,.\n:]{2,60}?)(?:을|를)\s?목적으로")
+_PURPOSE_EN: Final = lazy(
     r"\bfor (?:the (?:sole )?purposes? of (?P<stated>[^,.;\n]{3,100})|(?P<doing>(?:evaluating|exploring|discussing|"
     r"assessing|considering|"
     r"negotiating|developing|joint(?:ly)? develop\w{3,4})\s[^,.;\n]{3,100}))",
@@ -63,13 +63,14 @@ def read_texts(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
     """Claims for the free text fields; without a colon only what is plainly told of the label."""
     for kind in ("text", "longtext"):
         for label in find_labels(text, specs, kind):
-            match = _VALUE.match(text, label.end) or _TOLD.match(text, label.end)
+            given = _VALUE.match(text, label.end)
+            match = given or _TOLD.match(text, label.end)
             if match is None and kind == "text":
                 match = _BARE.match(text, label.end)
             if match is None or not label.fields:
                 continue
             value = _TEXT_END.split(match["value"])[0].rstrip(" ,.")
-            tied = LABELLED if match.re is _VALUE else INFERRED
+            tied = LABELLED if given else INFERRED
             if value:
                 yield Claim(label.fields[0], value, match.start("value"), match.start("value") + len(value), tied)
     purpose = next((spec.name for spec in specs if spec.type == "text" and "목적" in names_of(spec)), None)
@@ -87,9 +88,9 @@ def _purposes(text: str, field: str) -> Iterator[Claim]:
 
 # Choices.
 
-_REFUSED: Final = re.compile(r"\s?(?:이|가|은|는)?\s?(?:말고|아니|아닌|대신|에서\s|안\s|없이|않)")
-_JEONSE: Final = re.compile(r"(?<!반)전세(?!\s?(?:대출|자금|권|난|가율|사기|보증보험))|\bjeonse\b", re.I)
-_MONTHLY: Final = re.compile(r"월세\s?계약|월세로|반전세|\bmonthly lease\b", re.I)
+_REFUSED: Final = lazy(r"\s?(?:이|가|은|는)?\s?(?:말고|아니|아닌|대신|에서\s|안\s|없이|않)")
+_JEONSE: Final = lazy(r"(?<!반)전세(?!\s?(?:대출|자금|권|난|가율|사기|보증보험))|\bjeonse\b", re.I)
+_MONTHLY: Final = lazy(r"월세\s?계약|월세로|반전세|\bmonthly lease\b", re.I)
 
 
 def read_choices(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
@@ -154,10 +155,10 @@ def _beside_label(text: str, spec: FieldSpec, start: int) -> bool:
 
 # Yes or no, plain numbers, accounts.
 
-_YES: Final = re.compile(
+_YES: Final = lazy(
     r"(?:은|는|이|가)?\s?[:：]?\s?(?:예|네|있음|있어|있습|포함|해당|적용|yes|true)(?![가-힣a-z]{3})", re.I
 )
-_NO: Final = re.compile(
+_NO: Final = lazy(
     r"(?:은|는|이|가)?\s?[:：]?\s?(?:아니오|아니요|없음|없어|없습|불포함|미포함|해당\s?없|no|false)(?![a-z])", re.I
 )
 
@@ -171,7 +172,7 @@ def read_flags(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
                 break
 
 
-_NUMBER: Final = re.compile(
+_NUMBER: Final = lazy(
     r"(?:은|는|이|가|을|를)?\s{0,2}[:：]?\s{0,2}(?:is\s|of\s|총\s|각\s)?(?P<number>\d{1,5}(?:\.\d{1,3})?)\s?(?P<unit>㎡|m2|제곱미터|통|부|일|days?|년|개)?"
     r"(?![0-9,])",
     re.I,
@@ -204,7 +205,7 @@ _BANKS: Final = (
     r"(?:국민|신한|우리|하나|농협|기업|산업|수협|부산|대구|광주|전북|경남|제주|씨티|SC제일|아이엠)(?:은행)?|카카오\s?뱅크|토스\s?뱅크|케이\s?뱅크|새마을금고|신협|우체국|"
     r"[가-힣]{2,6}은행|[A-Z][A-Za-z]{1,12}\s[Bb]ank"
 )
-_ACCOUNT: Final = re.compile(
+_ACCOUNT: Final = lazy(
     rf"(?P<bank>{_BANKS})\s?(?:계좌)?\s?(?P<number>\d[\d-]{{7,22}}\d)(?!\d)"
     r"(?:\s?[,(/]?\s?(?:예금주|명의|계좌주)?\s?[:：]?\s?(?P<holder>(?:\(주\)|㈜|주식회사\s)?[가-힣]{2,5})(?=\)|\s?$|[\s,.)]))?"
 )
