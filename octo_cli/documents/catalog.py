@@ -19,11 +19,13 @@ PACKAGE_TYPES: Final = Path(__file__).parent / "types"
 class Catalog:
     """Document types by name. A folder holds one folder a type; the first folder that has a name wins.
 
-    `Catalog((home / "documents", PACKAGE_TYPES))`; a folder that does not exist is an empty one.
+    `Catalog((home / "documents", PACKAGE_TYPES))`; a folder that does not exist is an empty one. `cache` is a folder
+    where compiled templates may be kept from one process to the next.
     """
 
-    def __init__(self, folders: Sequence[Path] = (PACKAGE_TYPES,)) -> None:
+    def __init__(self, folders: Sequence[Path] = (PACKAGE_TYPES,), *, cache: Path | None = None) -> None:
         self._folders = tuple(folders)
+        self._cache = cache
         self._found: dict[str, DocumentType] = {}
 
     def cards(self) -> tuple[TypeCard, ...]:
@@ -36,7 +38,7 @@ class Catalog:
             folders = self._type_folders()
             if name not in folders:
                 raise NotFound("document_type_not_found", name=name, known=", ".join(folders))
-            self._found[name] = _load(folders[name])
+            self._found[name] = _load(folders[name], self._cache)
         return self._found[name]
 
     def problems(self) -> tuple[OctoError, ...]:
@@ -72,7 +74,7 @@ def _head(folder: Path) -> dict[str, Any]:
     return tomllib.loads(text.partition("\n[[")[0])
 
 
-def _load(folder: Path) -> DocumentType:
+def _load(folder: Path, cache: Path | None) -> DocumentType:
     try:
         declared = tomllib.loads((folder / "type.toml").read_text(encoding="utf-8"))
         declaration = msgspec.convert(declared, Declaration)
@@ -80,7 +82,8 @@ def _load(folder: Path) -> DocumentType:
         raise Failed("document_type_broken", name=folder.name, reason=str(exc)) from exc
     if declaration.name != folder.name:
         raise Failed("document_type_broken", name=folder.name, reason=f"type.toml calls itself {declaration.name!r}")
-    found = DocumentType(declaration, folder, law=read_law(PACKAGE_TYPES), rules=read_rules(PACKAGE_TYPES))
+    law, rules = read_law(PACKAGE_TYPES), read_rules(PACKAGE_TYPES)
+    found = DocumentType(declaration, folder, law=law, rules=rules, cache=cache)
     if folder.parent != PACKAGE_TYPES:
         found.check()
     return found

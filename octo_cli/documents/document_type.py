@@ -28,8 +28,10 @@ _EXAMPLE: Final[dict[Language, str]] = {"ko": "예: {}", "en": "For example: {}"
 class DocumentType:
     """Values are JSON by field name, as `wire.forms.FieldValue.value` describes them; a missing name is a blank."""
 
-    def __init__(self, declaration: Declaration, folder: Path, *, law: Law, rules: Sequence[Rule] = ()) -> None:
-        """`rules` hold for every type and come before the type's own."""
+    def __init__(
+        self, declaration: Declaration, folder: Path, *, law: Law, rules: Sequence[Rule] = (), cache: Path | None = None
+    ) -> None:
+        """`rules` hold for every type and come before the type's own; `cache` may keep the compiled templates."""
         self.name = declaration.name
         self.title = declaration.title
         self.version = declaration.version
@@ -40,7 +42,9 @@ class DocumentType:
         self._declaration = declaration
         self._law = law
         self._specs = {spec.name: spec for spec in self.fields}
-        self._templates = {language: MarkdownTemplate(folder / f"{language}.md.j2", language) for language in LANGUAGES}
+        self._templates = {
+            language: MarkdownTemplate(folder / f"{language}.md.j2", language, cache) for language in LANGUAGES
+        }
 
     def check(self) -> None:
         """Raises Failed("document_type_broken", name, reason) for a folder that could not be used in every case."""

@@ -5,18 +5,24 @@ Jinja's `finalize` plays the part of autoescape: whatever a template prints pass
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from octo_cli import __version__
 from octo_cli.documents.fields import BLANK, FIELD_TYPES, plain
 from octo_cli.i18n import Language
+from octo_cli.settings import make_private
 from octo_cli.values.contact import mask_rrn
 from octo_cli.values.names import josa
 from octo_cli.values.text import one_line
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from types import CodeType
+
+    from jinja2 import FileSystemBytecodeCache, Template
+    from jinja2.bccache import Bucket
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # `_` only where it could open or close an emphasis, so that an e-mail address stays as it was written.
@@ -60,11 +66,12 @@ class Numbering:
 
 
 class MarkdownTemplate:
-    """A `.md.j2` file in one language; compiled on first use."""
+    """A `.md.j2` file in one language; compiled on first use, and kept so in the folder `cache` if there is one."""
 
-    def __init__(self, path: Path, language: Language) -> None:
+    def __init__(self, path: Path, language: Language, cache: Path | None = None) -> None:
         self._path = path
         self._language = language
+        self._cache = cache
         self._compiled: Template | None = None
 
     def render(self, values: Mapping[str, Any]) -> str:
@@ -89,11 +96,49 @@ class MarkdownTemplate:
 
     def _template(self) -> "Template":
         if self._compiled is None:
-            self._compiled = _environment(self._language).from_string(self._source())
+            environment = _environment(self._language)
+            globals = environment.make_globals(None)
+            self._compiled = environment.template_class.from_code(environment, self._code(), globals)
         return self._compiled
+
+    def _code(self) -> "CodeType":
+        environment, source = _environment(self._language), self._source()
+        if self._cache is None:
+            return environment.compile(source)
+        kept = _kept(self._cache)
+        # No loader: with one a template could include any file beside it, unchecked.
+        bucket = kept.get_bucket(environment, self._language, str(self._path), source)
+        if bucket.code is None:
+            bucket.code = environment.compile(source)
+            kept.set_bucket(bucket)
+        return bucket.code
 
     def _source(self) -> str:
         return self._path.read_text(encoding="utf-8")
+
+
+@cache
+def _kept(folder: Path) -> "FileSystemBytecodeCache":
+    """Compiled templates in `folder`, which only its owner may enter: what is in it is run.
+
+    A folder that cannot be read or written costs time and nothing else. Jinja compares the source, its own version and
+    Python's; the names of filters and how values print are Octo's, so its version is part of the path.
+    """
+    from jinja2 import FileSystemBytecodeCache
+
+    class Kept(FileSystemBytecodeCache):
+        def load_bytecode(self, bucket: "Bucket") -> None:
+            try:
+                super().load_bytecode(bucket)
+            except Exception:  # noqa: BLE001 (a damaged file fails in many ways; it is written anew)
+                bucket.reset()
+
+        def dump_bytecode(self, bucket: "Bucket") -> None:
+            with suppress(OSError):
+                make_private(Path(self.directory))
+                super().dump_bytecode(bucket)
+
+    return Kept(str(folder / "templates" / __version__), "%s")
 
 
 def printed(value: Any) -> Any:

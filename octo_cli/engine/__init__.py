@@ -47,7 +47,7 @@ async def open_engine(settings: Settings, *, output: Path | None = None) -> Asyn
 class Engine:
     def __init__(self, settings: Settings, stack: AsyncExitStack, output: Path | None) -> None:
         self.settings = settings
-        self.catalog = Catalog((settings.folders.config / "types", PACKAGE_TYPES))
+        self.catalog = Catalog((settings.types_folder, PACKAGE_TYPES), cache=settings.folders.cache)
         self._stack = stack
         self._output = output
         self._storage: Storage | None = None

@@ -163,6 +163,48 @@ def test_a_particle_follows_the_word_and_a_blank_takes_both(tmp_path: Path) -> N
     assert "\\*별\\*이 " in receipt.render({"payer": "*별*"}, "ko")
 
 
+VALUES = {"payer": "홍길동", "amount": 2000000}
+
+
+def compiled_in(cache: Path) -> Path:
+    """The kept Korean template."""
+    [kept] = [path for path in cache.rglob("*") if path.is_file() and "영수증".encode() in path.read_bytes()]
+    return kept
+
+
+def test_a_template_is_compiled_once_until_it_changes(tmp_path: Path) -> None:
+    types, cache = folder_of(tmp_path / "types"), tmp_path / "cache"
+    first = Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko")
+    kept = compiled_in(cache)
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    compiled = kept.read_bytes()
+    assert Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko") == first
+    assert kept.read_bytes() == compiled
+    types.joinpath("receipt", "ko.md.j2").write_text("# {{ payer }}\n", encoding="utf-8")
+    assert Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko") == "# 홍길동\n"
+    assert kept.read_bytes() != compiled
+
+
+def test_what_is_kept_is_what_runs(tmp_path: Path) -> None:
+    types, cache = folder_of(tmp_path / "types"), tmp_path / "cache"
+    Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko")
+    kept = compiled_in(cache)
+    kept.write_bytes(kept.read_bytes().replace("영수증".encode(), "계산서".encode()))
+    assert Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko").startswith("# 계산서")
+
+
+def test_a_cache_that_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
+    types, cache = folder_of(tmp_path / "types"), tmp_path / "cache"
+    expected = Catalog((types,)).find("receipt").render(VALUES, "ko")
+    cache.write_text("no folder", encoding="utf-8")
+    assert Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko") == expected
+    cache.unlink()
+    Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko")
+    kept = compiled_in(cache)
+    kept.write_bytes(kept.read_bytes()[:40])
+    assert Catalog((types,), cache=cache).find("receipt").render(VALUES, "ko") == expected
+
+
 def test_listing_types_does_without_jinja() -> None:
     code = (
         "import sys; from octo_cli.documents.catalog import Catalog; Catalog().cards();"
