@@ -1,19 +1,27 @@
 """LangGraph's SQLite saver, made safe to interrupt. Importing this imports LangGraph.
 
 The shipped saver inserts and commits in two steps. Cancelled (Ctrl-C) or failing between them, it would keep the file's
-write lock until its next write, and everyone else would wait for that.
+write lock until its next write, and everyone else would wait for that. It also goes to the connection's thread and back
+for every statement and row it reads; here a read is one visit, by the saver LangGraph ships for threads.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 _T = TypeVar("_T")
@@ -46,9 +54,42 @@ class _Connection(aiosqlite.Connection):
         self.stopped = super().stop()
         return self.stopped
 
+    async def visit(self, work: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """Do `work` in the connection's thread, as a whole."""
+        done: _T = await self._execute(work, *args, **named)  # type: ignore[no-untyped-call]
+        return done
+
+    def reader(self) -> SqliteSaver:
+        """A saver to be used in the connection's thread only."""
+        return SqliteSaver(self._conn)
+
 
 class WholeWritesSaver(AsyncSqliteSaver):
-    """Each write is committed or rolled back before its caller goes on, cancelled or not."""
+    """Each write is committed or rolled back before its caller goes on, cancelled or not. Each read is one visit."""
+
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__(connection)
+        self._visit = connection.visit
+        self._reader = connection.reader()
+
+    async def setup(self) -> None:
+        await super().setup()
+        self._reader.is_setup = True
+        self._reader._has_task_path = self._has_task_path
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await self._read(SqliteSaver.get_tuple, config)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        return await self._read(SqliteSaver.get_delta_channel_history, config=config, channels=channels)
+
+    async def _read(self, read: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        async with self.lock:
+            # A compiled graph reads through a copy of its saver, with a stricter serialiser.
+            self._reader.serde = self.serde
+            return await self._visit(read, self._reader, *args, **named)
 
     async def aput(
         self,
