@@ -16,9 +16,9 @@ from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
-from octo_cli.errors import InvalidAnswer, ModelError, NotFound, ThreadBusy
+from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.settings import Settings
-from octo_cli.storage import TTL, AuditEntry, Storage, open_storage, storage_errors
+from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
@@ -90,17 +90,19 @@ class Engine:
         is changed then), StorageError and ModelError when `Continue` may succeed later.
         """
         storage = await self._open()
-        run = Run(self, storage, thread_id, format=format, actor=actor or self._person)
         with storage_errors(self.settings.database):
-            async with self._lease(storage, thread_id), aclosing(run.events(turn)) as events:
-                async for event in events:
-                    yield event
+            async with self._lease(storage, thread_id) as lease:
+                run = Run(self, storage, lease, format=format, actor=actor or self._person)
+                async with aclosing(run.events(turn)) as events:
+                    async for event in events:
+                        yield event
 
     async def summary(self, thread_id: str) -> Summary:
         """The thread as it stands, as the contract's one object."""
         with storage_errors(self.settings.database):
             record = await self.record(thread_id)
-            return summarised(record, await self.state(thread_id), self.settings.model)
+            state = await self.state(thread_id)
+            return summarised(record, state, questions_of(state, thread_id), self.settings.model)
 
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""
@@ -111,11 +113,12 @@ class Engine:
     async def catch_up(self) -> None:
         """What happened while nobody looked: runs that died left their questions unsaid, and deadlines passed."""
         storage = await self._open()
+        # On a full or read-only disk it has to wait; what the index knows can be read all the same.
         for thread_id in await asyncio.to_thread(storage.abandoned):
-            with suppress(ThreadBusy):
+            with suppress(ThreadBusy, StorageError):
                 await self._find_questions(storage, thread_id)
         for question in await asyncio.to_thread(storage.due_questions, self.settings.now()):
-            with suppress(ThreadBusy):
+            with suppress(ThreadBusy, StorageError):
                 await self._expire(storage, question)
 
     async def _find_questions(self, storage: Storage, thread_id: str) -> None:
@@ -284,7 +287,7 @@ class Engine:
         return f"user:{self.settings.user}"
 
     @asynccontextmanager
-    async def _lease(self, storage: Storage, thread_id: str) -> AsyncIterator[None]:
+    async def _lease(self, storage: Storage, thread_id: str) -> AsyncIterator[Lease]:
         """Hold the thread's lease, renewed as long as the work goes on."""
         lease = await asyncio.to_thread(storage.take_lease, thread_id, now=_wall_clock())
 
@@ -295,12 +298,13 @@ class Engine:
 
         beat = asyncio.create_task(renew())
         try:
-            yield
+            yield lease
         finally:
             beat.cancel()
             with suppress(asyncio.CancelledError):
                 await beat
-            await asyncio.shield(asyncio.to_thread(lease.release))
+            if not lease.given_back:
+                await asyncio.shield(asyncio.to_thread(lease.release))
 
 
 def _title(text: str) -> str:

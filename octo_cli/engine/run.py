@@ -10,8 +10,8 @@ from msgspec import structs
 
 from octo_cli.engine.answers import check
 from octo_cli.engine.views import questions_of, summarised, thread_status
-from octo_cli.errors import Failed, InvalidAnswer, OctoError, UsageError
-from octo_cli.storage import Storage
+from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
+from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
     Event,
@@ -26,10 +26,10 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import StepResult, ThreadStatus, Usage
+from octo_cli.wire.work import StepResult, ThreadRecord, ThreadStatus, Usage
 
 if TYPE_CHECKING:
-    from langgraph.types import StateSnapshot
+    from langgraph.types import Command, StateSnapshot
 
     from octo_cli.agents.kit import Kit
     from octo_cli.engine import Engine
@@ -41,33 +41,28 @@ _NOTHING: Final = object()
 
 
 class Run:
-    """One run of one thread, under its lease."""
+    """One run of one thread, under its lease; a run that ends in order gives it back itself."""
 
-    def __init__(self, engine: "Engine", storage: Storage, thread_id: str, *, format: str | None, actor: str) -> None:
+    def __init__(self, engine: "Engine", storage: Storage, lease: Lease, *, format: str | None, actor: str) -> None:
         self.engine = engine
         self.storage = storage
-        self.thread_id = thread_id
+        self.lease = lease
+        self.thread_id = lease.thread_id
         self.format = format
         self.actor = actor
         self.warnings: list[dict[str, Any]] = []
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
-        record = await self.engine.record(self.thread_id)
-        details = await asyncio.to_thread(self.storage.thread_details, self.thread_id)
-        assert details is not None  # its record was there a moment ago, under the same lease
-        state = await self.engine.state(self.thread_id)
-        await self._check_fits(state, details.graph_version, turn)
-        # A run that ended in order left the questions as they are; after a crash only a run can tell which are open.
-        in_order = record.status == "waiting_human"
+        record, details, questions = await asyncio.to_thread(self._as_left)
+        inputs = await self._inputs(turn, details, questions)
         seconds_before = 0.0 if isinstance(turn, Say) else details.active_seconds
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, seconds_before)
-        inputs = await self._inputs(turn, state, in_order)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
         if isinstance(turn, Answers):
             for question_id, answer in turn.by_id.items():
                 yield InterruptAnswered(question_id, answer.action, self.actor)
         if inputs is not _NOTHING:
-            await self._touch("running", turns_added=int(isinstance(turn, Say)))
+            await asyncio.to_thread(self._touch, "running", turns_added=int(isinstance(turn, Say)))
             try:
                 async for event in self._stream(inputs, kit):
                     yield event
@@ -77,38 +72,52 @@ class Run:
         async for event in self._end(kit):
             yield event
 
-    async def _check_fits(self, state: "StateSnapshot", graph_version: str | None, turn: Turn) -> None:
+    def _as_left(self) -> tuple[ThreadRecord, ThreadDetails, tuple[Question, ...] | None]:
+        """What the index knows of the thread. The questions only of a run that ended in order.
+
+        It put them down together with its status; after a crash only the graph can tell which are open.
+        """
+        record, details = self.storage.thread(self.thread_id), self.storage.thread_details(self.thread_id)
+        if record is None or details is None:
+            raise NotFound("thread_not_found", ref=self.thread_id, near="")
+        in_order = record.status == "waiting_human"
+        return record, details, tuple(self.storage.questions(self.thread_id)) if in_order else None
+
+    async def _inputs(self, turn: Turn, details: ThreadDetails, questions: tuple[Question, ...] | None) -> Any:
+        """What the graph is fed. Raises for a turn that does not fit the thread as it stands."""
+        self._check_version(turn, details.graph_version)
+        if isinstance(turn, Answers) and questions:
+            return self._resumed(turn, questions)
+        state = await self.engine.state(self.thread_id)
+        unfinished = bool(state.next or state.tasks)
+        if isinstance(turn, Say):
+            if state.interrupts and unfinished:
+                raise UsageError("question_open", thread=self.thread_id)
+            return {"say": {"text": turn.text, "format": self.format or turn.format}}
+        if not (state.values or unfinished):
+            raise Failed("thread_empty", thread=self.thread_id)
+        if isinstance(turn, Answers):
+            return self._resumed(turn, questions_of(state, self.thread_id))
+        return _NOTHING if not unfinished or (questions and state.interrupts) else None
+
+    def _check_version(self, turn: Turn, graph_version: str | None) -> None:
         """A thread that waits in a graph of another shape would silently do nothing: say so instead."""
         from octo_cli.supervisor.build import GRAPH_VERSION
 
-        unfinished = bool(state.next or state.tasks)
         if graph_version not in (None, GRAPH_VERSION) and not isinstance(turn, Say):
             raise Failed("graph_changed", thread=self.thread_id, theirs=graph_version, ours=GRAPH_VERSION)
-        if isinstance(turn, Say) and state.interrupts and unfinished:
-            raise UsageError("question_open", thread=self.thread_id)
-        if not isinstance(turn, Say) and not (state.values or unfinished):
-            raise Failed("thread_empty", thread=self.thread_id)
 
-    async def _inputs(self, turn: Turn, state: "StateSnapshot", in_order: bool) -> Any:
+    def _resumed(self, turn: Answers, questions: tuple[Question, ...]) -> "Command[Any]":
+        """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""
         from langgraph.types import Command
 
-        update = {"format": self.format} if self.format else None
-        if isinstance(turn, Say):
-            return {"say": {"text": turn.text, "format": self.format or turn.format}}
-        if isinstance(turn, Answers):
-            return Command(resume=self._checked(turn, state), update=update)
-        if not (state.next or state.tasks) or (in_order and state.interrupts):
-            return _NOTHING
-        return None
-
-    def _checked(self, turn: Answers, state: "StateSnapshot") -> dict[str, Any]:
-        """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""
-        open_now = {question.id: question for question in self._questions(state)}
+        open_now = {question.id: question for question in questions}
         for question_id, answer in turn.by_id.items():
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
             check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        return {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
+        answers = {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
+        return Command(resume=answers, update={"format": self.format} if self.format else None)
 
     async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
         """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""
@@ -137,34 +146,36 @@ class Run:
     async def _end(self, kit: "Kit") -> AsyncIterator[Event]:
         """Put down how the run ended, where lists and the inbox find it, and say so."""
         state = await self.engine.state(self.thread_id)
-        questions = self._questions(state)
-        await asyncio.to_thread(self.storage.put_questions, self.thread_id, questions)
-        status = "waiting_human" if questions else thread_status(state)
-        await self._touch(status, active_seconds=kit.active_seconds())
+        questions = questions_of(state, self.thread_id)
+        record = await asyncio.to_thread(self._put_down, state, questions, kit.active_seconds())
         for question in questions:
             yield InterruptRaised(question)
         yield UsageChanged(Usage(model=self.engine.settings.model))
-        record = await self.engine.record(self.thread_id)
-        summary = summarised(record, state, self.engine.settings.model)
+        summary = summarised(record, state, questions, self.engine.settings.model)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))
+
+    def _put_down(self, state: "StateSnapshot", questions: tuple[Question, ...], seconds: float) -> ThreadRecord:
+        # One transaction is one wait for the disk, and nobody sees a thread that waits without its question.
+        with self.lease.ending():
+            self.storage.put_questions(self.thread_id, questions)
+            self._touch(thread_status(state, questions), active_seconds=seconds)
+        record = self.storage.thread(self.thread_id)
+        assert record is not None  # it was updated just now
+        return record
 
     async def _broken_off(self, error: BaseException, kit: "Kit") -> None:
         cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
         failure = None if cancelled else {"code": error.code if isinstance(error, OctoError) else "unexpected"}
         # Storage may be what broke; the error on its way up says more than a second one could.
         with suppress(Exception):
-            await self._touch("active" if cancelled else "failed", active_seconds=kit.active_seconds(), failure=failure)
+            status: ThreadStatus = "active" if cancelled else "failed"
+            await asyncio.to_thread(self._touch, status, active_seconds=kit.active_seconds(), failure=failure)
 
-    async def _touch(self, status: ThreadStatus, **columns: Any) -> None:
+    def _touch(self, status: ThreadStatus, **columns: Any) -> None:
         from octo_cli.supervisor.build import GRAPH_VERSION
 
         now = self.engine.settings.now()
-        await asyncio.to_thread(
-            self.storage.touch, self.thread_id, now=now, status=status, graph_version=GRAPH_VERSION, **columns
-        )
-
-    def _questions(self, state: "StateSnapshot") -> tuple[Question, ...]:
-        return questions_of(state, self.thread_id)
+        self.storage.touch(self.thread_id, now=now, status=status, graph_version=GRAPH_VERSION, **columns)
 
 
 def _events(chunk: Any) -> Iterator[Event]:

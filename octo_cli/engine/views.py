@@ -34,9 +34,9 @@ def questions_of(state: "StateSnapshot", thread_id: str) -> tuple[Question, ...]
     return tuple(sorted(raised.values(), key=lambda question: (question.step_id, question.id)))
 
 
-def summarised(record: ThreadRecord, state: "StateSnapshot", model: str) -> Summary:
-    """The contract's one object for a thread as `state` has it."""
-    values, questions = state.values, questions_of(state, record.thread_id)
+def summarised(record: ThreadRecord, state: "StateSnapshot", questions: tuple[Question, ...], model: str) -> Summary:
+    """The contract's one object for a thread as `state` has it; `questions` are those of the state."""
+    values = state.values
     results = _results(state)
     format = values.get("format", "chat")
     problems = [result.problem for result in results.values() if result.problem]
@@ -75,9 +75,9 @@ def inspected(record: ThreadRecord, state: "StateSnapshot") -> Inspection:
     )
 
 
-def thread_status(state: "StateSnapshot") -> ThreadStatus:
+def thread_status(state: "StateSnapshot", questions: tuple[Question, ...]) -> ThreadStatus:
     """How a thread stands after a run that ended in order."""
-    status = _run_status(state, questions_of(state, ""))
+    status = _run_status(state, questions)
     return "active" if status == "cancelled" else status
 
 

@@ -52,8 +52,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Run]:
-        """A transaction that holds the write lock from its start: `with database.write() as run: run(sql, values)`."""
+        """A transaction that holds the write lock from its start: `with database.write() as run: run(sql, values)`.
+
+        Inside another one of the same thread it is part of that one.
+        """
         with self._taken():
+            if self._connection.in_transaction:
+                yield self._connection.execute
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection.execute

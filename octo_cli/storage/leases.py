@@ -5,7 +5,8 @@ owner is a dead process of this machine. Times are real time, whatever `OCTO_NOW
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final
@@ -32,18 +33,21 @@ class Holder(Struct, frozen=True):
 
 
 class Lease:
-    """The right to run one thread. As a context manager it is given back at the end, whatever happened."""
+    """The right to run one thread, until `given_back`. As a context manager it is, whatever happened."""
 
     def __init__(self, database: Database, thread_id: str, token: str) -> None:
         self.thread_id = thread_id
         self._database = database
         self._token = token
+        self.given_back = False
 
     def renew(self, *, now: datetime) -> None:
-        """Keep the lease `TTL` longer.
+        """Keep the lease `TTL` longer, unless it was given back.
 
         Raises ThreadBusy "lease_lost" when it was taken over: the caller stops and writes nothing more.
         """
+        if self.given_back:
+            return
         with self._database.write() as run:
             renewed = run(
                 "UPDATE octo_leases SET expires_at = ? WHERE thread_id = ? AND token = ?",
@@ -53,9 +57,18 @@ class Lease:
             raise ThreadBusy("lease_lost", thread=self.thread_id)
 
     def release(self) -> None:
-        """Give the lease back; nothing happens if it was lost."""
+        """Give the lease back; nothing happens if it was lost, or given back before."""
+        if not self.given_back:
+            with self.ending():
+                pass
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Give the lease back together with what is written inside: all of it happens, or nothing does."""
         with self._database.write() as run:
+            yield
             run("DELETE FROM octo_leases WHERE thread_id = ? AND token = ?", (self.thread_id, self._token))
+        self.given_back = True
 
     def __enter__(self) -> "Lease":
         return self

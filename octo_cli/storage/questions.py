@@ -24,7 +24,7 @@ class Questions:
         it, and must not move its deadline.
         """
         with self._database.write() as run:
-            known = self._known(run, thread_id)
+            known = self._known(run, thread_id, {question.id for question in questions})
             stored = [_first_seen(question, known) for question in questions]
             run("DELETE FROM octo_questions WHERE thread_id = ?", (thread_id,))
             for question in stored:
@@ -57,11 +57,11 @@ class Questions:
             )
         return marked.rowcount > 0
 
-    def _known(self, run: Run, thread_id: str) -> dict[str, tuple[Question, str | None]]:
-        """The open questions by id, each with when it was marked as timed out."""
-        rows = run("SELECT question, timed_out_at FROM octo_questions WHERE thread_id = ?", (thread_id,)).fetchall()
-        questions = self._decoded(rows)
-        return {question.id: (question, row[1]) for question, row in zip(questions, rows, strict=True)}
+    def _known(self, run: Run, thread_id: str, ids: set[str]) -> dict[str, tuple[Question, str | None]]:
+        """Those of `ids` that are open already, by id, each with when it was marked as timed out."""
+        sql = "SELECT question, timed_out_at, question_id FROM octo_questions WHERE thread_id = ?"
+        rows = [row for row in run(sql, (thread_id,)).fetchall() if row[2] in ids]
+        return {row[2]: (question, row[1]) for question, row in zip(self._decoded(rows), rows, strict=True)}
 
     def _decoded(self, rows: Sequence[Row]) -> list[Question]:
         return [self._database.decode(row[0], Question) for row in rows]
