@@ -11,7 +11,7 @@ import pytest
 
 from octo_cli.errors import ThreadBusy
 from octo_cli.storage import Storage, open_storage
-from tests.storage.storage_samples import NOW, add_thread, answer, child, later
+from tests.storage.storage_samples import NOW, add_thread, answer, child, later, question
 
 TAKER = """
 with open_storage(path) as storage:
@@ -136,6 +136,24 @@ def test_a_lease_is_given_back_when_the_work_fails_and_one_process_holds_it_once
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process's name may hold anything on POSIX only")
+def test_a_lease_ends_together_with_what_is_written_or_not_at_all(storage: Storage) -> None:
+    lease = storage.take_lease("thread-1", now=NOW)
+    with pytest.raises(LookupError), lease.ending():
+        storage.put_questions("thread-1", [question()])
+        raise LookupError
+    assert storage.questions("thread-1") == []
+    assert not lease.given_back
+    assert storage.holder("thread-1", now=NOW) is not None
+    with lease.ending():
+        storage.put_questions("thread-1", [question()])
+        storage.touch("thread-1", now=NOW, status="waiting_human")
+        assert _seen_by_others(storage) == ("active", 0)
+    assert _seen_by_others(storage) == ("waiting_human", 1)
+    assert storage.holder("thread-1", now=NOW) is None
+    lease.renew(now=later(seconds=20))
+    assert storage.holder("thread-1", now=NOW) is None
+
+
 def test_a_process_whose_name_looks_like_its_state_is_read_right(storage: Storage, tmp_path: Path) -> None:
     odd = tmp_path / ") Z 1 1"
     odd.symlink_to(Path("/bin/sleep"))
@@ -150,6 +168,14 @@ def test_a_process_whose_name_looks_like_its_state_is_read_right(storage: Storag
     finally:
         process.kill()
         process.wait()
+
+
+def _seen_by_others(storage: Storage) -> tuple[str, int]:
+    """The thread's status and how many questions it has, as another connection reads them now."""
+    with open_storage(storage.path) as other:
+        record = other.thread("thread-1", now=NOW)
+        assert record is not None
+        return record.status, len(other.questions("thread-1"))
 
 
 def _alter(storage: Storage, columns: str) -> None:
