@@ -27,7 +27,7 @@ class Owner(Struct, frozen=True):
 
 def this_process() -> Owner:
     host, machine = _here()
-    return Owner(host, machine, os.getpid(), _started(os.getpid()))
+    return Owner(host, machine, os.getpid(), _own_start(os.getpid()))
 
 
 def is_dead(owner: Owner) -> bool:
@@ -43,6 +43,11 @@ def is_dead(owner: Owner) -> bool:
     # Another start time is a recycled pid; a dead, unburied process shows none at all.
     started = _started(owner.pid)
     return bool(owner.started and started and started != owner.started)
+
+
+@cache
+def _own_start(pid: int) -> str:
+    return _started(pid)
 
 
 def _started(pid: int) -> str:

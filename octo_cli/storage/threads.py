@@ -82,7 +82,13 @@ class Threads:
 
     def thread(self, thread_id: str, *, now: datetime | None = None) -> ThreadRecord | None:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM octo_threads WHERE thread_id = ?", thread_id)
-        return _shown(rows, held_threads(self._database, now or wall_clock()))[0] if rows else None
+        if not rows:
+            return None
+        record = ThreadRecord(*rows[0])
+        # Asking after an owner means asking the system about a process: only for who needs it.
+        return (
+            _shown(rows, held_threads(self._database, now or wall_clock()))[0] if record.status == "running" else record
+        )
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
