@@ -3,10 +3,11 @@
     python benchmarks/turn.py [--rounds N] [--check]
 
 `ask` is a whole process up to the first question, on a database that exists; `bare ask` is `bare.py`, five nodes that
-do next to nothing. `edit` is the time from an answer that edits a field to the next question, in one process on open
-databases; the thread's start is not counted. There `graph edit` is Octo's own graph with the same agents and the same
-saver, run by LangGraph alone: no lease, no index, no check of the answer, no events. What the engine adds to it is
-limited; what reading a form and drawing up a lease cost beside five empty nodes (`bare edit`) is told only.
+do next to nothing. A `cycle` is pause, edit and resume in one process on open databases: a request up to its first
+question, and an answer that edits a field up to the next; `edit` is its second half. There `graph` is Octo's own graph
+with the same agents and the same saver, run by LangGraph alone: no lease, no index, no check of the answer, no events.
+What the engine adds to a cycle of it is limited; what reading a request and drawing up a lease cost beside five empty
+nodes (`bare`) is told only.
 
 Same interpreter, same filesystem, same pragmas, interleaved; --check exits 1 when a ratio is over its limit.
 """
@@ -20,15 +21,18 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import bare
 import msgspec
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StreamMode
 from measure import Cost, Limit, finish, interleaved, process, report
+from msgspec import structs
 
+from octo_cli.agents.kit import Kit
 from octo_cli.engine import Engine, open_engine
 from octo_cli.settings import resolve
 from octo_cli.storage import Storage, open_storage
@@ -36,8 +40,16 @@ from octo_cli.wire.events import Answers, RunFinished, Say, Turn
 from octo_cli.wire.forms import Answer, Question
 
 ASK = (Limit("octo ask", "bare ask", 1.15),)
-EDIT = (Limit("octo edit", "graph edit", 1.25), Limit("octo edit", "bare edit", None))
+CYCLE = (
+    Limit("octo cycle", "graph cycle", 1.25),
+    Limit("octo cycle", "bare cycle", None),
+    Limit("octo edit", "graph edit", None),
+    Limit("octo edit", "bare edit", None),
+)
 WAITING = 3
+
+T = TypeVar("T")
+Graph = CompiledStateGraph[Any, Kit, Any, Any]
 
 
 def main() -> None:
@@ -46,7 +58,7 @@ def main() -> None:
         home = Path(folder)
         environment = {**os.environ, "OCTO_HOME": folder, "OCTO_NOW": "2027-02-20T10:00:00+09:00"}
         asked = report(interleaved(_processes(home, environment), arguments.rounds), ASK)
-        edited = report(asyncio.run(_edits(home, environment, arguments.rounds)), EDIT)
+        edited = report(asyncio.run(_cycles(home, environment, arguments.rounds)), CYCLE)
     finish(asked and edited, check=arguments.check)
 
 
@@ -59,58 +71,79 @@ def _processes(home: Path, environment: dict[str, str]) -> dict[str, Callable[[]
     }
 
 
-async def _edits(home: Path, environment: dict[str, str], rounds: int) -> dict[str, list[Cost]]:
+async def _cycles(home: Path, environment: dict[str, str], rounds: int) -> dict[str, list[Cost]]:
     settings = resolve({}, environment, home)
-    async with bare.open_graph(str(home / "bare.db")) as graph, open_engine(settings) as engine:
+    async with bare.open_graph(str(home / "bare.db")) as five, open_engine(settings) as engine:
         with open_storage(settings.database) as storage:
-            cases: dict[str, Callable[[], Awaitable[Cost]]] = {
-                "bare edit": lambda: _bare_edit(graph),
-                "graph edit": lambda: _graph_edit(engine, storage),
-                "octo edit": lambda: _octo_edit(engine),
+            graph = await engine.graph()
+            cases: dict[str, Callable[[], Awaitable[Cycle]]] = {
+                "bare": lambda: _bare_cycle(five),
+                "graph": lambda: _graph_cycle(engine, graph, storage),
+                "octo": lambda: _octo_cycle(engine),
             }
-            for cost in cases.values():
-                await cost()
+            for cycle in cases.values():
+                await cycle()
             # As `session` does once a graph is built: the collector need not walk what was imported.
             gc.freeze()
-            costs = [{name: await cost() for name, cost in cases.items()} for _ in range(rounds)]
-    return {name: [counted[name] for counted in costs] for name in cases}
+            counted = [{name: await cycle() for name, cycle in cases.items()} for _ in range(rounds)]
+    edits = {f"{name} edit": [one[name].edit for one in counted] for name in cases}
+    return edits | {f"{name} cycle": [one[name].whole for one in counted] for name in cases}
 
 
-async def _bare_edit(graph: bare.Graph) -> Cost:
+class Cycle(NamedTuple):
+    """A request up to its first question, and an answer up to the next."""
+
+    pause: Cost
+    edit: Cost
+
+    @property
+    def whole(self) -> Cost:
+        return Cost(self.pause.cpu + self.edit.cpu, self.pause.wall + self.edit.wall)
+
+
+async def _bare_cycle(graph: bare.Graph) -> Cycle:
     thread = uuid4().hex
-    question = await bare.say(graph, thread, bare.TEXT)
+    pause, question = await _timed(bare.say(graph, thread, bare.TEXT))
     assert question is not None
-    return await _cost(lambda: bare.answer(graph, thread, question, {"fields": {"deposit": 60_000_000}}))
+    edit, _ = await _timed(bare.answer(graph, thread, question, {"fields": {"deposit": 60_000_000}}))
+    return Cycle(pause, edit)
 
 
-async def _graph_edit(engine: Engine, storage: Storage) -> Cost:
-    form, edit = await _asked(engine)
-    graph, kit = await engine.graph(), engine.kit(form.thread_id, storage, "user:bench", 0.0)
-    config: RunnableConfig = {"configurable": {"thread_id": form.thread_id}}
-
-    async def answer() -> None:
-        resume: Any = Command(resume={form.id: msgspec.to_builtins(edit)})
-        modes: list[StreamMode] = ["custom", "updates"]
-        stream = graph.astream(
-            resume, config, context=kit, stream_mode=modes, subgraphs=True, version="v2", durability="sync"
-        )
-        async for _ in stream:
-            pass
-
-    return await _cost(answer)
+async def _graph_cycle(engine: Engine, graph: Graph, storage: Storage) -> Cycle:
+    thread = uuid4().hex
+    kit = engine.kit(thread, storage, "user:bench", 0.0)
+    pause, asked = await _timed(_streamed(graph, thread, kit, {"say": {"text": bare.TEXT, "format": "chat"}}))
+    form = structs.replace(msgspec.convert(asked.value, Question), id=asked.id)
+    resume: Any = Command(resume={form.id: msgspec.to_builtins(_edit(form))})
+    edit, _ = await _timed(_streamed(graph, thread, kit, resume))
+    return Cycle(pause, edit)
 
 
-async def _octo_edit(engine: Engine) -> Cost:
-    form, edit = await _asked(engine)
-    return await _cost(lambda: _until_asked(engine, form.thread_id, Answers({form.id: edit})))
+async def _streamed(graph: Graph, thread: str, kit: Kit, given: Any) -> Any:
+    """The question LangGraph stops at."""
+    config: RunnableConfig = {"configurable": {"thread_id": thread}}
+    modes: list[StreamMode] = ["custom", "updates"]
+    stream = graph.astream(
+        given, config, context=kit, stream_mode=modes, subgraphs=True, version="v2", durability="sync"
+    )
+    asked = None
+    async for chunk in stream:
+        if chunk["type"] == "updates" and "__interrupt__" in chunk["data"]:
+            asked = chunk["data"]["__interrupt__"][0]
+    return asked
 
 
-async def _asked(engine: Engine) -> tuple[Question, Answer]:
-    """A new thread's first form, and an answer that fills it and edits the deposit."""
+async def _octo_cycle(engine: Engine) -> Cycle:
     thread = await engine.thread_for(bare.TEXT, None, create=False)
-    form = await _until_asked(engine, thread, Say(bare.TEXT))
+    pause, form = await _timed(_until_asked(engine, thread, Say(bare.TEXT)))
+    edit, _ = await _timed(_until_asked(engine, thread, Answers({form.id: _edit(form)})))
+    return Cycle(pause, edit)
+
+
+def _edit(form: Question) -> Answer:
+    """What fills the form and edits its deposit."""
     values = {field.name: _value(field.name) for field in form.fields if field.required and field.value is None}
-    return form, Answer("submit", fields={**values, "deposit": "6천만원"}, base_revision=form.base_revision)
+    return Answer("submit", fields={**values, "deposit": "6천만원"}, base_revision=form.base_revision)
 
 
 async def _until_asked(engine: Engine, thread: str, turn: Turn) -> Question:
@@ -121,11 +154,11 @@ async def _until_asked(engine: Engine, thread: str, turn: Turn) -> Question:
     return asked[0]
 
 
-async def _cost(work: Callable[[], Awaitable[object]]) -> Cost:
+async def _timed(work: Awaitable[T]) -> tuple[Cost, T]:
     """Processor time counts the whole process: a saver works in a thread of its own."""
     cpu, wall = time.process_time(), time.perf_counter()
-    await work()
-    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
+    done = await work
+    return Cost(time.process_time() - cpu, time.perf_counter() - wall), done
 
 
 def _value(field: str) -> str:
