@@ -19,6 +19,7 @@ from octo_cli.documents.files import write_once
 from octo_cli.engine import Engine, open_engine
 from octo_cli.errors import Failed, NotFound, OctoError, TimedOut
 from octo_cli.i18n import Words, describe, language_of, words
+from octo_cli.outputs import SUFFIXES
 from octo_cli.prepared import Prepared
 from octo_cli.settings import Settings
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
@@ -178,7 +179,7 @@ class _Work:
                     self.face.show(event)
             next_turn = await self._answers(summary.interrupts)
         self.prepared.check_all_used()
-        summary = await self._kept(summary)
+        await self._keep(summary)
         return Outcome(summary, _status(summary))
 
     def _speak_as(self, text: str) -> None:
@@ -206,18 +207,22 @@ class _Work:
         self.left = answer is None
         return answer
 
-    async def _kept(self, summary: Summary) -> Summary:
-        """With `-o` and no document made, the answer itself is what is written."""
+    async def _keep(self, summary: Summary) -> None:
+        """With `-o`, the answer itself is written, unless the documents made are what was meant."""
         output = self.command.output
-        if output is None or summary.status != "completed" or summary.documents:
-            return summary
+        if output is None or summary.status != "completed":
+            return
+        is_folder = output.is_dir() or not output.suffix
+        if summary.documents and (is_folder or output.suffix.lower() == ".md"):
+            return
+        if is_folder:
+            output /= f"answer{SUFFIXES[summary.format]}"
         text = (
             summary.result
             if isinstance(summary.result, str)
             else json.dumps(summary.result, ensure_ascii=False, indent=2)
         )
         await asyncio.to_thread(write_once, output, text.rstrip("\n") + "\n")
-        return summary
 
     async def _ended(self, error: OctoError, status: int) -> Outcome:
         """The outcome of a run cut short, with what is known of the thread as it stands."""

@@ -104,7 +104,7 @@ def _command(caller: Caller, **named: Any) -> Any:
         raise UsageError("json_or_events")
     return session.Command(
         format=_format(flags.get("format")),
-        output=_output(flags.get("output"), caller.cwd),
+        output=_output(flags.get("output"), flags.get("format") or caller.settings.format, caller.cwd),
         prepared=prepared(flags, caller.cwd),
         timeout=_seconds(flags.get("timeout")),
         **named,
@@ -119,14 +119,16 @@ def _format(name: str | None) -> str | None:
     return name
 
 
-def _output(text: str | None, cwd: Path) -> Path | None:
-    """Where `-o` wants the product: a folder, or a Markdown file."""
+def _output(text: str | None, format: str, cwd: Path) -> Path | None:
+    """Where `-o` wants the product: a folder, a Markdown file, or a file of the answer's format."""
+    from octo_cli.outputs import SUFFIXES
+
     if text is None:
         return None
     path = (cwd / Path(text).expanduser()).absolute()
-    if path.suffix and path.suffix.lower() != ".md" and not path.is_dir() and not text.endswith(("/", os.sep)):
-        raise UsageError("output_suffix", value=text, suffix=path.suffix)
-    return path
+    if path.is_dir() or text.endswith(("/", os.sep)) or path.suffix.lower() in ("", ".md", SUFFIXES[format]):
+        return path
+    raise UsageError("output_suffix", value=text, suffix=path.suffix)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -102,7 +102,7 @@ class Engine:
         with storage_errors(self.settings.database):
             record = await self.record(thread_id)
             state = await self.state(thread_id)
-            return summarised(record, state, questions_of(state, thread_id), self.settings.model)
+            return summarised(record, state, questions_of(state, thread_id), model=self.settings.model)
 
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""

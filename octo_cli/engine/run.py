@@ -151,7 +151,7 @@ class Run:
         for question in questions:
             yield InterruptRaised(question)
         yield UsageChanged(Usage(model=self.engine.settings.model))
-        summary = summarised(record, state, questions, self.engine.settings.model)
+        summary = summarised(record, state, questions, model=self.engine.settings.model, format=self.format)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))
 
     def _put_down(self, state: "StateSnapshot", questions: tuple[Question, ...], seconds: float) -> ThreadRecord:

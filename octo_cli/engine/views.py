@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from octo_cli.outputs import GENERATORS
 from octo_cli.wire.events import AggregatedData, Summary
 from octo_cli.wire.forms import Question
 from octo_cli.wire.inspection import Inspection
@@ -34,11 +35,22 @@ def questions_of(state: "StateSnapshot", thread_id: str) -> tuple[Question, ...]
     return tuple(sorted(raised.values(), key=lambda question: (question.step_id, question.id)))
 
 
-def summarised(record: ThreadRecord, state: "StateSnapshot", questions: tuple[Question, ...], model: str) -> Summary:
-    """The contract's one object for a thread as `state` has it; `questions` are those of the state."""
+def summarised(
+    record: ThreadRecord,
+    state: "StateSnapshot",
+    questions: tuple[Question, ...],
+    *,
+    model: str,
+    format: str | None = None,
+) -> Summary:
+    """The contract's one object for a thread as `state` has it; `questions` are those of the state.
+
+    `format` asks for the result in another form than the turn made.
+    """
     values = state.values
     results = _results(state)
-    format = values.get("format", "chat")
+    data = _read(values, "aggregated", AggregatedData)
+    format = format or values.get("format", "chat")
     problems = [result.problem for result in results.values() if result.problem]
     status = _run_status(state, questions)
     return Summary(
@@ -49,13 +61,20 @@ def summarised(record: ThreadRecord, state: "StateSnapshot", questions: tuple[Qu
         intent=_read(values, "intent", Intent),
         plan=_plan_as_told(values, results, questions),
         format=format,
-        result=(values.get("output") or {}).get(format),
-        aggregated_data=_read(values, "aggregated", AggregatedData),
+        result=_result(values, format, data),
+        aggregated_data=data,
         interrupts=questions,
         documents=tuple(document for result in results.values() for document in result.documents),
         usage=Usage(model=model),
         error=problems[0] if status == "failed" and problems else None,
     )
+
+
+def _result(values: dict[str, Any], format: str, data: AggregatedData | None) -> Any:
+    made = values.get("output") or {}
+    if format in made or data is None:
+        return made.get(format)
+    return GENERATORS[format](data)
 
 
 def inspected(record: ThreadRecord, state: "StateSnapshot") -> Inspection:

@@ -10,3 +10,5 @@ Generate = Callable[[AggregatedData], Any]
 
 GENERATORS: Mapping[str, Generate] = {"chat": chat.generate, "json": json.generate}
 FORMATS: tuple[str, ...] = tuple(GENERATORS)
+# What a file that holds the format is called.
+SUFFIXES: Mapping[str, str] = {"chat": ".md", "json": ".json"}

@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
 )
+from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -103,7 +105,7 @@ class WholeWritesSaver(AsyncSqliteSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        await self._whole(super().aput_writes(config, writes, task_id, task_path))
+        await self._whole(super().aput_writes(config, _without_half_results(writes), task_id, task_path))
 
     async def adelete_thread(self, thread_id: str) -> None:
         await self._whole(super().adelete_thread(thread_id))
@@ -124,6 +126,17 @@ class WholeWritesSaver(AsyncSqliteSaver):
             async with self.lock:
                 await self.conn.rollback()
             raise
+
+
+def _without_half_results(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """The writes of a task; of one that failed or was cancelled, only what LangGraph itself notes.
+
+    Cancelled after a node returned and before its conditional edge was decided, LangGraph saves what the node wrote
+    beside the error. The next run would take that for the whole result, follow no edge, and end with work undone.
+    """
+    if all(channel != ERROR for channel, _ in writes):
+        return writes
+    return [(channel, value) for channel, value in writes if channel in WRITES_IDX_MAP]
 
 
 async def _settled(task: asyncio.Task[Any]) -> None:

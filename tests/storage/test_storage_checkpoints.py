@@ -308,3 +308,41 @@ def test_an_empty_stand_in_for_a_missing_file_has_a_checkpointer_too(tmp_path: P
     with open_storage(tmp_path / "octo.db", create=False) as storage:
         asyncio.run(run())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cancelled_before_its_edge_is_decided_a_node_runs_again(tmp_path: Path) -> None:
+    """LangGraph would keep what the node wrote, follow no edge, and call the thread finished."""
+    decided = threading.Event()
+
+    async def interrupted(storage: Storage) -> list[str]:
+        from langgraph.graph import END, START, StateGraph
+
+        deciding = asyncio.Event()
+
+        async def first(_: _State) -> _State:
+            return {"said": ["first"]}
+
+        async def decide(_: _State) -> str:
+            deciding.set()
+            await asyncio.to_thread(decided.wait)
+            return "last"
+
+        graph = StateGraph(_State)
+        graph.add_node("first", first)
+        graph.add_node("last", lambda _: {"said": ["last"]})
+        graph.add_edge(START, "first")
+        graph.add_conditional_edges("first", decide, ["last"])
+        graph.add_edge("last", END)
+        async with storage.checkpointer() as saver:
+            compiled = graph.compile(checkpointer=saver)
+            run = asyncio.create_task(compiled.ainvoke({"said": []}, _config("thread-1"), durability="sync"))
+            await deciding.wait()
+            run.cancel()
+            decided.set()
+            await asyncio.wait([run])
+            done = await compiled.ainvoke(None, _config("thread-1"), durability="sync")
+        said: list[str] = done["said"]
+        return said
+
+    with open_storage(tmp_path / "octo.db") as storage:
+        assert asyncio.run(interrupted(storage)) == ["first", "last"]

@@ -47,7 +47,8 @@ def _target(draft: Draft, version: int) -> Path:
     """Where the document goes: `-o` names a folder or one file; several documents share a file's name, told apart."""
     stem, output = draft.paper.file_stem(values_of(draft.fields), draft.language), draft.kit.output
     name = f"{stem}.md" if version == 1 else f"{stem}-v{version}.md"
-    if output is None:
+    if output is None or output.suffix.lower() not in ("", ".md"):
+        # A file of another kind is for the answer.
         return (draft.kit.documents_folder / name).absolute()
     if output.is_dir() or not output.suffix:
         return (output / name).absolute()
