@@ -1,6 +1,6 @@
 """Answers given on the command line, before anyone was asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from msgspec import Struct, ValidationError, convert, field
@@ -26,6 +26,18 @@ class Prepared(Struct, frozen=True):
     revise: str | None = None
     back: str | None = None
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The flags that answer without naming a field."""
+        given = {
+            "--submit": self.submit,
+            "--approve": self.approve,
+            "--reject": self.reject is not None,
+            "--revise": self.revise is not None,
+            "--back": self.back is not None,
+        }
+        return tuple(flag for flag, is_given in given.items() if is_given)
+
     def once(self) -> "_Unused":
         return _Unused(self)
 
@@ -41,32 +53,35 @@ class _Unused:
         self.given: set[tuple[str, str]] = set()
         self.named: set[str] = set()
 
-    def answer(self, question: Question) -> Answer | None:
+    def answer(self, question: Question, takes: Set[str]) -> Answer | None:
+        """What was prepared for `question`; `takes` are the fields an answer to it may give, shown or not."""
         if question.id in self.whole:
             return self._whole(question)
         if (question.step_id, question.type) in self.given:
             return None
-        answer = self._submission(question) if question.fields and "submit" in question.actions else None
+        answer = self._submission(question, takes) if question.fields and "submit" in question.actions else None
         answer = answer or self._verdict(question)
         if answer is not None:
             self.given.add((question.step_id, question.type))
         return answer
 
-    def check(self, questions: Sequence[Question]) -> None:
-        """Raise InvalidAnswer for a value that no form wants, before anything of the rest is taken.
+    def check(self, questions: Sequence[Question], takes: Callable[[Question], Set[str]]) -> None:
+        """Raise InvalidAnswer for a value that no form takes, before anything of the rest is taken.
 
         While something else is asked first (which document, say), the form that wants it may still come.
         """
         forms = [question for question in questions if question.type == "collaboration_required"]
         if not forms or len(forms) < len(questions):
             return
-        known = {field.name for question in forms for field in question.fields} | self.named
+        known = self.named.union(*map(takes, forms))
         for name in self.values:
             if name not in known:
                 raise InvalidAnswer("unknown_field", field=name, known=", ".join(sorted(known)))
 
-    def check_all_used(self) -> None:
+    def check_all_used(self, still_open: Sequence[Question]) -> None:
         """Raise InvalidAnswer for answers that no question took: nothing is lost, but the person should know."""
+        if not (still_open or self.given) and (flags := self.prepared.verdicts):
+            raise InvalidAnswer("nothing_to_answer", flags=", ".join(flags))
         for question_id in self.whole:
             if (question_id, "whole") not in self.given:
                 raise InvalidAnswer("question_not_open", id=question_id)
@@ -85,8 +100,8 @@ class _Unused:
         except ValidationError as error:
             raise InvalidAnswer("malformed_answer", id=question.id, reason=str(error)) from error
 
-    def _submission(self, question: Question) -> Answer | None:
-        fitting = {name: value for name, value in self.values.items() if name in {f.name for f in question.fields}}
+    def _submission(self, question: Question, takes: Set[str]) -> Answer | None:
+        fitting = {name: value for name, value in self.values.items() if name in takes}
         if not fitting and not self.prepared.submit:
             return None
         self.named.update(fitting)

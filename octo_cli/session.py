@@ -178,7 +178,7 @@ class _Work:
                 else:
                     self.face.show(event)
             next_turn = await self._answers(summary.interrupts)
-        self.prepared.check_all_used()
+        self.prepared.check_all_used(summary.interrupts)
         await self._keep(summary)
         return Outcome(summary, _status(summary))
 
@@ -189,10 +189,10 @@ class _Work:
 
     async def _answers(self, questions: tuple[Question, ...]) -> Turn | None:
         """The answers that can be had now: from the command line first, then from the person."""
-        self.prepared.check(questions)
+        self.prepared.check(questions, self.engine.takes)
         by_id: dict[str, Answer] = {}
         for question in questions:
-            answer = self.prepared.answer(question) or await self._asked(question)
+            answer = self.prepared.answer(question, self.engine.takes(question)) or await self._asked(question)
             if answer is not None and answer.action == "defer":
                 self.put_off.add(question.id)
                 await self.engine.defer(question)

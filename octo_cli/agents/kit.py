@@ -55,6 +55,8 @@ class Kit:
     documents_folder: Path
     data_folder: Path
     output: Path | None = None
+    # The output format this run was asked for, None for the turn's own.
+    format: str | None = None
     folders: tuple[Path, ...] = ()
     expire_after: timedelta | None = None
     on_timeout: OnTimeout = "defer"

@@ -149,6 +149,12 @@ class Engine:
                     pass
         await asyncio.to_thread(storage.mark_timed_out, question.id, now, thread_id=thread_id)
 
+    def takes(self, question: Question) -> frozenset[str]:
+        """The fields an answer to `question` may give: of a document all its type has, those not shown yet included."""
+        if question.document_type is None:
+            return frozenset(field.name for field in question.fields)
+        return frozenset(spec.name for spec in self.catalog.find(question.document_type).fields)
+
     def reader(self, question: Question) -> Callable[[str, str], tuple[Any, str]]:
         """How a form reads what is typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -57,6 +58,7 @@ class Run:
         inputs = await self._inputs(turn, details, questions)
         seconds_before = 0.0 if isinstance(turn, Say) else details.active_seconds
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, seconds_before)
+        kit = replace(kit, format=self.format)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
         if isinstance(turn, Answers):
             for question_id, answer in turn.by_id.items():
@@ -117,7 +119,7 @@ class Run:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
             check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
         answers = {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
-        return Command(resume=answers, update={"format": self.format} if self.format else None)
+        return Command(resume=answers)
 
     async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
         """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""
@@ -188,6 +190,8 @@ def _events(chunk: Any) -> Iterator[Event]:
         for update in chunk["data"].values():
             for result in _results(update):
                 yield StepFinished(result.step_id, result.agent, result.status, result.seconds)
+                if result.problem is not None:
+                    yield Warned(result.problem.code, f"[{result.step_id}] {result.problem.message}")
 
 
 def _results(update: Any) -> Iterator[StepResult]:

@@ -46,7 +46,7 @@ def summary(results: Sequence[StepResult], language: Language) -> str:
 
 def _outcome(result: StepResult, said: Words) -> str:
     if result.problem is not None:
-        hint = f" {result.problem.hint}" if result.problem.hint else ""
+        hint = f"\n→ {result.problem.hint}" if result.problem.hint else ""
         return said("offline.step_failed", message=result.problem.message) + hint
     if result.agent == "search" and not result.data.get("hits"):
         # Whoever asks about the world and has it in no folder should know that nobody here can simply answer.

@@ -224,7 +224,7 @@ def _told(result: StepResult) -> dict[str, Any]:
 
 def choose_output(state: State, runtime: Runtime[Kit]) -> Update:
     """Settle the format; one that this version cannot make becomes `chat`, and is said."""
-    wanted = state.get("format", "chat")
+    wanted = runtime.context.format or state.get("format", "chat")
     if wanted in GENERATORS:
         return {"format": wanted}
     say = words(state["request"]["language"])

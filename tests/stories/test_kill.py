@@ -59,6 +59,8 @@ class Killer:
                 done = self.run(name, 0, [*ASK, *self.answers])
             if done["status"] == 2:  # an answer given before the crash was kept: only the approval is still open
                 done = self.run(name, 0, ["resume", THREAD, "--approve", "--json"])
+            if done["status"] == 2:  # the approval was kept too: nothing is open any more
+                done = self.run(name, 0, ["resume", THREAD, "--json"])
             if done["status"] == 0:
                 return
         pytest.fail(f"{name} did not finish: {done}")
