@@ -7,6 +7,7 @@ again. It shows exactly one `RunFinished`, always last. Nothing here draws, pars
 import asyncio
 import gc
 import json
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 WAITING = 3
 INTERRUPTED = 130
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Face(Protocol):
@@ -212,7 +214,7 @@ class _Work:
         output = self.command.output
         if output is None or summary.status != "completed":
             return
-        is_folder = output.is_dir() or not output.suffix
+        is_folder = os.path.isdir(output) or not output.suffix  # noqa: PTH112 (a name too long is no folder, and no crash)
         if summary.documents and (is_folder or output.suffix.lower() == ".md"):
             return
         if is_folder:
@@ -233,7 +235,8 @@ class _Work:
                 summary = await self.engine.summary(self.thread_id)
         message, hint = describe(error, self.words, thread=self.thread_id)
         cut_short = status in (INTERRUPTED, TimedOut.status)
-        problem = Problem(error.code, message, hint)
+        # "last" would be another thread than the one that did not come to be.
+        problem = Problem(error.code, message, hint if self.thread_id or not cut_short else None)
         return Outcome(structs.replace(summary, status="cancelled" if cut_short else "failed", error=problem), status)
 
 
@@ -258,14 +261,16 @@ def _collect_from_here_on() -> None:
 
 
 async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`; Ctrl-C cancels it, and nothing else, however often a session sees one."""
+    """Run `work`; Ctrl-C or SIGTERM cancels it, and nothing else, however often a session sees one."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     try:
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        for number in _STOPPING:
+            loop.add_signal_handler(number, task.cancel)
     except (NotImplementedError, RuntimeError):  # Windows, or a loop outside the main thread
         return await task
     try:
         return await task
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in _STOPPING:
+            loop.remove_signal_handler(number)

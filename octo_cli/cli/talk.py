@@ -126,7 +126,8 @@ def _output(text: str | None, format: str, cwd: Path) -> Path | None:
     if text is None:
         return None
     path = (cwd / Path(text).expanduser()).absolute()
-    if path.is_dir() or text.endswith(("/", os.sep)) or path.suffix.lower() in ("", ".md", SUFFIXES[format]):
+
+    if os.path.isdir(path) or text.endswith(("/", os.sep)) or path.suffix.lower() in ("", ".md", SUFFIXES[format]):  # noqa: PTH112
         return path
     raise UsageError("output_suffix", value=text, suffix=path.suffix)
 

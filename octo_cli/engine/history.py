@@ -62,10 +62,19 @@ class History:
         if len(matches) > 1:
             ids = ", ".join(self.records[n].checkpoint_id for n in matches[:5])
             raise NotFound("checkpoint_ambiguous", ref=ref, matches=ids, thread=self.thread_id)
-        stored, record = self._stored[matches[0]], self.records[matches[0]]
+        chosen = self._after_input(matches[0])
+        stored, record = self._stored[chosen], self.records[chosen]
         namespace = _namespace(stored)
         root_id = stored.metadata.get("parents", {}).get("", "") if namespace else record.checkpoint_id
         return Target(record, root_id, namespace)
+
+    def _after_input(self, place: int) -> int:
+        """A chain's first checkpoint holds nothing but its input; what can be stood on is the one after it."""
+        record = self.records[place]
+        if record.parent_id is not None:
+            return place
+        children = [n for n, other in enumerate(self.records) if other.parent_id == record.checkpoint_id]
+        return children[0] if children else place
 
     async def go_back(self, target: Target) -> str:
         """Make `target` the head; returns the new head's id. The old branch stays where it is."""

@@ -23,7 +23,7 @@ class Words:
         self.language: Language = language
         self._sentences = _catalogue(language)
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The sentence `key` ("section.name") with `{placeholders}` filled.
 
         Raises KeyError for a key the catalogue lacks: a missing sentence is a defect, not a fallback.

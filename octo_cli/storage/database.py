@@ -12,6 +12,7 @@ checkpointer is open, calls come from worker threads (`asyncio.to_thread`); one 
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ import msgspec
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.faults import file_errors, storage_errors
-from octo_cli.storage.schema import migrate, refuse_newer
+from octo_cli.storage.schema import migrate, refuse_foreign
 
 _T = TypeVar("_T")
 Row = tuple[Any, ...]
@@ -124,14 +125,14 @@ def _look_before_touching(path: Path, timeout: float) -> None:
         return
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=timeout)) as connection:
-        refuse_newer(connection, path)
+        refuse_foreign(connection, path)
 
 
 def _connected(path: Path, location: str, timeout: float) -> sqlite3.Connection:
     connection = sqlite3.connect(location, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
-        refuse_newer(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
+        refuse_foreign(connection, path)
+        _use_wal(connection, timeout)
         connection.execute("PRAGMA synchronous = FULL")
         # A deleted thread's words are overwritten, not only unlinked.
         connection.execute("PRAGMA secure_delete = ON")
@@ -140,6 +141,19 @@ def _connected(path: Path, location: str, timeout: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Switch the file to WAL. SQLite does not wait for another process that is doing the same; so this does."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _on_event_loop() -> bool:

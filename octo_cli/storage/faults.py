@@ -49,6 +49,9 @@ def storage_errors(path: Path) -> Iterator[None]:
         if code is None:
             raise
         raise StorageError(code, path=str(path), detail=str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        # A flipped byte inside a page that SQLite itself had no reason to doubt.
+        raise StorageError("storage_corrupt", path=str(path), detail=str(exc)) from exc
 
 
 @contextmanager

@@ -83,6 +83,14 @@ class Papers:
             run(f"INSERT INTO octo_documents ({_WHOLE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return self._record(row)
 
+    def give_up_document(self, document_id: str, version: int) -> None:
+        """Its file could not be written: the next try may be at another place. A finished one stays."""
+        with self._database.write() as run:
+            run(
+                "DELETE FROM octo_documents WHERE document_id = ? AND version = ? AND finished_at IS NULL",
+                (document_id, version),
+            )
+
     def finish_document(self, document_id: str, doc_hash: str, now: datetime, *, path: str | None = None) -> None:
         """The file is written, at `path` when another text had taken the reserved name. A second time changes nothing.
 

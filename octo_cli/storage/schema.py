@@ -114,6 +114,8 @@ CREATE TABLE octo_leases (
 # Migration n takes a file from version n to n + 1. A released one is never edited; no literal in one holds a semicolon.
 MIGRATIONS: Final = (_FIRST,)
 VERSION: Final = len(MIGRATIONS)
+# A bare LangGraph saver's file may become Octo's.
+_LANGGRAPH_TABLES: Final = frozenset({"checkpoints", "writes"})
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -124,9 +126,12 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StorageError "storage_too_new" for a file that a later Octo has written."""
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StorageError: "storage_too_new" for a later Octo's file, "storage_corrupt" for another program's."""
     found = schema_version(connection)
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not found and tables - _LANGGRAPH_TABLES:
+        raise StorageError("storage_corrupt", path=str(path), detail="another program's tables")
     if found > VERSION:
         raise StorageError("storage_too_new", path=str(path), found=found, known=VERSION)
 

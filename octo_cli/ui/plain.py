@@ -120,6 +120,8 @@ def how_to_answer(question: Question, say: Words) -> Iterator[str]:
     if "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
         yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
+    else:
+        yield from (f"  {line}" for line in read_lines(question))
     yield from field_lines(question, say)
     yield from (f"  → octo resume {question.thread_id} {flags}" for flags in _flags(question, say))
     if question.expires_at:
@@ -147,6 +149,13 @@ def field_lines(question: Question, say: Words) -> Iterator[str]:
             yield f"  {field.name}  {one_line(field.label)} {say('run.required')}{_accepted(field)}"
         for issue in field.issues:
             yield f"  {say(f'level.{issue.level}')} {one_line(field.label)}: {remark(issue.message, issue.ref)}"
+
+
+def read_lines(question: Question) -> Iterator[str]:
+    """What is known so far and nobody assumed: what was read from the request, and what a person gave."""
+    for field in question.fields:
+        if field.provenance in ("extracted", "user", "llm", "imported") and field.display:
+            yield f"{field.name}  {one_line(field.label)}: {one_line(field.display)}"
 
 
 def missing(question: Question) -> list[FormField]:

@@ -233,16 +233,18 @@ class _Form:
             display = self.read(field.name, meant)[1]
             return _labels(field).get(meant, display)
 
+        # What is chosen by a number stands beside the line: typed behind a word, the number would be part of it.
+        shown = f" [{one_line(before)}]" if field.choices and before else ""
         text = await self.desk.line(
-            f"  {one_line(field.label)}{' *' if field.required else ''}: ",
-            text=before,
+            f"  {one_line(field.label)}{' *' if field.required else ''}{shown}: ",
+            text="" if field.choices else before,
             several=field.type in _SEVERAL_LINES,
             check=check,
             completer=WordCompleter(list(_labels(field).values())) if field.choices else None,
         )
         if text == _BACK:
             return False
-        if text.strip() != before.strip():
+        if text.strip() != before.strip() and (text.strip() or not field.choices):
             self._take(field, text.strip())
         return True
 
@@ -273,8 +275,9 @@ class _Form:
     def _menu(self, blanks: Sequence[str]) -> dict[str, str]:
         names = [*(["fill"] if blanks else []), "submit", "again"]
         names += ["all"] if len(self.fields) > len(self.worth_a_look()) else []
-        names += ["reject"] if "reject" in self.question.actions else []
-        return {name: self.desk.say(f"form.{name}") for name in (*names, "defer")}
+        # Giving up comes last, so that a number learnt for something else never means it.
+        names += ["defer", *(["reject"] if "reject" in self.question.actions else [])]
+        return {name: self.desk.say(f"form.{name}") for name in names}
 
 
 async def _decide(question: Question, desk: Desk) -> Answer:

@@ -326,3 +326,59 @@ def test_a_thread_of_another_graph_says_so(octo: Octo) -> None:
     said = octo("resume", thread_id, *octo.answered(), "--json")
     assert (said.status, said.json["error"]["code"]) == (1, "graph_changed")
     assert octo("threads", "inspect", thread_id).status == 0
+
+
+def test_an_unknown_setting_is_named(octo: Octo) -> None:
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    (home / "config.toml").write_text("foo = 1\n")
+    for command in (["threads", "list"], ["ask", "안녕"], ["config", "list"]):
+        said = octo(*command, "--json")
+        assert (said.status, said.json["error"]["code"]) == (2, "config_unknown_key")
+        assert "foo" in said.json["error"]["message"]
+
+
+def test_answers_to_a_finished_thread_are_not_taken_for_granted(octo: Octo) -> None:
+    octo("ask", LEASE, *octo.answered(), "--approve")
+    for answer in (["--approve"], ["--reject"], ["--submit"], ["--set", "deposit=1억"]):
+        said = octo("resume", "last", *answer, "--json")
+        assert (said.status, said.json["error"]["code"]) == (2, "nothing_to_answer")
+    assert octo("resume", "last").status == 0
+
+
+def test_another_programs_database_is_left_alone(octo: Octo) -> None:
+    with closing(sqlite3.connect(octo.folder / "users.db")) as database, database:
+        database.execute("CREATE TABLE users (name TEXT)")
+    before = (octo.folder / "users.db").read_bytes()
+    for command in (["threads", "list"], ["ask", LEASE]):
+        said = octo("--sqlite", "users.db", *command, "--json")
+        assert (said.status, said.json["error"]["code"]) == (5, "storage_corrupt")
+    assert (octo.folder / "users.db").read_bytes() == before
+
+
+def test_a_document_that_cannot_be_written_there_is_written_elsewhere(octo: Octo) -> None:
+    thread_id = octo("ask", LEASE, *octo.answered(), "--json").json["thread_id"]
+    failed = octo("resume", thread_id, "--approve", "-o", "n" * 300 + ".md", "--json")
+    assert (failed.status, failed.json["error"]["code"]) == (5, "document_unwritable")
+    done = octo("resume", thread_id, "-o", "elsewhere", "--json")
+    assert done.status == 0, done.out
+    assert (octo.folder / "elsewhere" / Path(done.json["documents"][0]["path"]).name).exists()
+
+
+def test_terminated_like_interrupted(octo: Octo) -> None:
+    process = octo.start("ask", LEASE, "--events")
+    assert process.stdout is not None
+    lines = [json.loads(process.stdout.readline())]
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    calm(err.decode())
+    lines += [json.loads(line) for line in out.splitlines()]
+    assert lines[-1]["type"] == "run_finished"
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-"])
+def test_a_stream_that_is_closed(octo: Octo, closed: str) -> None:
+    command = f"{' '.join(PROGRAM)} ask hi {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, env=octo.environment, cwd=octo.folder, check=False)
+    calm(done.stderr.decode())
+    assert done.returncode == 0

@@ -17,8 +17,8 @@ LEASE_EN = (
 # The lease's form, prompt by prompt: what a person walks through.
 FORM = (
     *(
-        "임대 유형:",
-        "계약 구분:",
+        "임대 유형 [월세]:",
+        "계약 구분 [신규]:",
         "임대인 성명 *:",
         "임차인 성명 *:",
         "소재지 *:",
@@ -30,7 +30,14 @@ FORM = (
     *("월 차임 *:", "차임 지급일 *:", "관리비(월):", "임대차 시작일 *:", "임대차 기간:", "임대차 종료일:", "특약:"),
 )
 FORM_EN = (
-    *("Kind of lease:", "New or renewed:", "Landlord *:", "Tenant *:", "Address of the home *:", "Part let:"),
+    *(
+        "Kind of lease [Monthly rent]:",
+        "New or renewed [New]:",
+        "Landlord *:",
+        "Tenant *:",
+        "Address of the home *:",
+        "Part let:",
+    ),
     *("Deposit *:", "Down payment:", "Balance:", "Monthly rent *:", "Rent due on *:", "Maintenance fee (monthly):"),
     *("Start of the lease *:", "Term:", "End of the lease:", "Special terms:"),
 )
@@ -109,9 +116,9 @@ def test_a_wrong_value_is_refused_at_its_field_and_shift_tab_goes_back(octo: Oct
     terminal.at("  임대인 성명 *:", "!!" + ENTER)
     terminal.sees("이름으로 쓸 수 없습니다: !!")
     terminal.at("  임대인 성명 *: !!", CLEAR + SHIFT_TAB)
-    terminal.at("  계약 구분:", CLEAR + "9" + ENTER)
+    terminal.at("  계약 구분 [신규]:", CLEAR + "9" + ENTER)
     terminal.sees("고를 수 있는 값이 아닙니다: 9")
-    terminal.at("  계약 구분: 9", CTRL_C)
+    terminal.at("  계약 구분 [신규]: 9", CTRL_C)
     assert terminal.ends()[0] == 3
 
 
@@ -156,7 +163,7 @@ def test_of_two_questions_one_can_wait(octo: Octo) -> None:
         terminal.at(f"  {label.removesuffix(' *:').removesuffix(':')}", ENTER)
     terminal.at("  > ", "나중" + ENTER)
     terminal.sees("비밀유지계약서: 내용 확인")
-    terminal.at("  계약 유형:", ENTER)
+    terminal.at("  계약 유형 [일방]:", ENTER)
     terminal.at("  제공자 *:", "주식회사 가나다" + ENTER)
     terminal.at("  수령자 *:", "홍길동" + ENTER)
     terminal.at("  제공 목적 *:", "공동 개발 검토" + ENTER)
@@ -180,7 +187,7 @@ def test_resume_lets_one_pick_and_speaks_the_thread_s_language(octo: Octo) -> No
     terminal.sees("1 to 2")
     terminal.at("Number, id or title:", "2" + ENTER)
     terminal.sees("* 필수 · Enter: 다음")
-    terminal.at("  임대 유형:", CTRL_C)
+    terminal.at("  임대 유형 [월세]:", CTRL_C)
     assert terminal.ends()[0] == 3
 
 
@@ -225,13 +232,13 @@ def test_what_is_not_clear_is_asked_and_may_be_said_again(octo: Octo) -> None:
     terminal.at("  문서 종류 *:", "2" + ENTER)
     terminal.at("  > ", ENTER)
     terminal.sees("비밀유지계약서: 내용 확인")
-    terminal.at("  계약 유형:", CTRL_C)
+    terminal.at("  계약 유형 [일방]:", CTRL_C)
     assert terminal.ends()[0] == 3
 
 
 def test_a_killed_form_can_be_answered_elsewhere(octo: Octo) -> None:
     terminal = octo.terminal("chat", LEASE)
-    terminal.sees("  임대 유형:")
+    terminal.sees("  임대 유형 [월세]:")
     terminal.child.kill(signal.SIGKILL)
     terminal.ends()
     assert octo("resume", "last", *octo.answered(), "--approve").status == 0

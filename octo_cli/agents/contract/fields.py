@@ -27,7 +27,10 @@ def propose(fields: Fields, proposals: Iterable[Proposal], *, over_user: bool = 
     """`fields` with what a mind read from a text. A value a person gave stays, unless they now ask for another."""
     proposed = dict(fields)
     for proposal in proposals:
-        known = fields.get(proposal.field)
+        known = proposed.get(proposal.field)
+        if proposal.note == "addition" and known is not None and isinstance(known.value, list):
+            added = [item for item in proposal.value or [] if item not in known.value]
+            proposal = structs.replace(proposal, value=[*known.value, *added], note=None)
         if known is not None and known.provenance == "user" and not over_user:
             continue
         if known is not None and known.value == proposal.value and proposal.value is not None:
@@ -71,7 +74,10 @@ def complete(fields: Fields, paper: DocumentType, *, today: date, language: Lang
     completed = dict(given)
     for name, value in added.items():
         known = given.get(name)
-        if value is None or (known is not None and (known.value is not None or known.provenance == "user")):
+        # What a person emptied, or mentioned in words that could not be read, is not filled by assumption.
+        if value is None or (
+            known is not None and (known.value is not None or known.provenance == "user" or known.note)
+        ):
             continue
         before = fields.get(name, FieldValue())
         note = known.note if known else None

@@ -1,5 +1,6 @@
 """The approved text becomes a file: once, at one place, whatever happens between the two."""
 
+import os
 from pathlib import Path
 
 from msgspec import structs
@@ -7,6 +8,7 @@ from msgspec import structs
 from octo_cli.agents.contract.draft import Draft, in_thread
 from octo_cli.agents.contract.fields import values_of
 from octo_cli.documents.files import write_once
+from octo_cli.errors import StorageError
 from octo_cli.storage import DocumentDraft
 from octo_cli.wire.work import Artifact
 
@@ -29,7 +31,11 @@ async def written(draft: Draft) -> Artifact:
     )
     # The first reservation of this very text counts: a second try after a crash writes the same file, wherever it runs.
     reserved = await in_thread(kit.storage.reserve_document, wanted, kit.now())
-    path = await in_thread(write_once, Path(reserved.path), reserved.text)
+    try:
+        path = await in_thread(write_once, Path(reserved.path), reserved.text)
+    except StorageError:
+        await in_thread(kit.storage.give_up_document, reserved.document_id, reserved.version)
+        raise
     await in_thread(kit.storage.finish_document, reserved.document_id, reserved.doc_hash, kit.now(), path=str(path))
     artifact: Artifact = structs.replace(reserved.artifact, path=str(path))
     return artifact
@@ -50,7 +56,7 @@ def _target(draft: Draft, version: int) -> Path:
     if output is None or output.suffix.lower() not in ("", ".md"):
         # A file of another kind is for the answer.
         return (draft.kit.documents_folder / name).absolute()
-    if output.is_dir() or not output.suffix:
+    if os.path.isdir(output) or not output.suffix:  # noqa: PTH112 (a name too long is no folder, and no crash)
         return (output / name).absolute()
     if draft.state["request"]["steps"] > 1:
         return output.with_name(f"{output.stem}-{draft.paper.name}{output.suffix}").absolute()
