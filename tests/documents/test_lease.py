@@ -133,6 +133,16 @@ def test_a_full_lease_has_every_clause_it_needs() -> None:
     assert "____" not in text.split("## 4.")[0].replace("____ / ____", "").replace("____ ㎡", "")
 
 
+@pytest.mark.parametrize(
+    ("language", "promise", "fact"),
+    [("ko", "이 계약을 맺을 때까지", "제시하였"), ("en", "By the making of this contract", "has shown")],
+)
+def test_what_nobody_confirmed_is_promised_and_not_stated(language: Language, promise: str, fact: str) -> None:
+    for text in (LEASE.render(completed(language), language), LEASE.render({}, language)):
+        assert text.count(promise) == 2
+        assert fact not in text
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_jeonse_lease_has_no_word_of_rent_due(language: Language) -> None:
     text = LEASE.render(completed(language, **JEONSE), language)
@@ -169,7 +179,9 @@ def test_articles_are_numbered_without_gaps() -> None:
         ({"korean_prevails": True}, "국문본에 따른다"),
         ({"registry_checked_on": "2026-11-20"}, "2026년 11월 20일 현재의 등기사항"),
         ({"senior_debt": 120000000}, "일억이천만원정"),
-        ({"tax_info": "consent"}, "미납 여부를 열람하는 데 동의한다"),
+        ({"tax_info": "presented"}, "납세증명서를 임차인에게 제시하였고"),
+        ({"date_info": "presented"}, "정보를 임차인에게 제시하였고"),
+        ({"tax_info": "consent"}, "임대인은 임차인이 국세와 지방세의 미납 여부를 열람하는 데 동의한다"),
         ({**RENEWAL, "deposit": 52000000}, "임차인이 더 지급할 금액 | 금 이백만원정"),
         ({**RENEWAL, "deposit": 40000000}, "임대인이 돌려줄 금액 | 금 일천만원정"),
         ({**RENEWAL}, "계약갱신요구권을 행사하여 갱신하는 것이다"),
@@ -253,6 +265,8 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("L6", "error", "special_terms", {"special_terms": ["One month of arrears lets the Landlord terminate."]}, {}),
     ("L7", "error", "tax_info", {"tax_info": "none"}, {"tax_info": "consent"}),
     ("L7", "error", "date_info", {"date_info": "none"}, {"date_info": "presented"}),
+    ("L7", "warning", "tax_info", {}, {"tax_info": "presented"}),
+    ("L7", "warning", "date_info", {}, {"date_info": "consent"}),
     (
         "L8",
         "warning",
@@ -409,7 +423,7 @@ def test_an_unfair_special_term_is_found(rule: str, term: str) -> None:
 def test_a_common_lease_is_not_flooded_with_remarks() -> None:
     levels = [issue.level for issues in reviewed().values() for issue in issues]
     assert levels.count("error") == 0
-    assert len(levels) <= 3
+    assert len(levels) <= 5
 
 
 def test_the_conversion_cap_is_said_in_figures() -> None:
