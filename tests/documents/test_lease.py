@@ -70,6 +70,24 @@ def test_only_what_a_lease_cannot_do_without_is_required() -> None:
     assert LEASE.missing(HOME) == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"landlord_agent": "박민수"}, "agent_authority"),
+        ({"interim_payment": 1000000}, "interim_payment_date"),
+        ({"temporary_use": True}, "temporary_reason"),
+    ],
+)
+def test_what_a_given_value_cannot_stand_without_is_asked(given: dict[str, Any], asked: str) -> None:
+    assert LEASE.missing(HOME | given) == (asked,)
+
+
+@pytest.mark.parametrize("name", ["prior_deposit", "broker_name", "interim_payment_date", "agent_authority"])
+def test_a_dependent_field_is_read_before_what_shows_it(name: str) -> None:
+    raw = next(spec.example for spec in LEASE.fields if spec.name == name)
+    assert LEASE.parse(name, raw, TODAY) is not None
+
+
 def test_what_follows_from_a_plain_request() -> None:
     values = completed()
     assert values["end_date"] == "2029-02-28"
