@@ -71,7 +71,8 @@ def accepted(spec: FieldSpec, language: Language) -> str:
     """What a field takes, without a word of prose: its choices' labels, or an example and its limits."""
     if spec.choices:
         return ", ".join(choice.label[language] for choice in spec.choices)
-    example = example_of(spec, language) or FIELD_TYPES[spec.type].example[language]
+    own = spec.example if spec.type == "won" else example_of(spec, language)
+    example = own or FIELD_TYPES[spec.type].example[language]
     bounds = (("≥", spec.minimum), ("≤", spec.maximum)) if spec.type in _COUNTED else ()
     limits = [f"{sign} {limit:,}" for sign, limit in bounds if limit is not None]
     return f"{example} ({', '.join(limits)})" if limits else example
@@ -272,7 +273,7 @@ FIELD_TYPES: Final[Mapping[str, FieldType]] = MappingProxyType(
             _as_it_is,
             {"ko": "국민은행 000-00-0000-000 김영희", "en": "KB Kookmin Bank 000-00-0000-000 Younghee Kim"},
         ),
-        "won": FieldType(_won, _show_won, {"ko": "5천만원, 50000000", "en": "50000000, KRW 50 million"}),
+        "won": FieldType(_won, _show_won, {"ko": "5천만원, 50,000,000원", "en": "KRW 50,000,000"}),
         "integer": FieldType(_integer, lambda value, _: f"{value:,}", _alike("2")),
         "decimal": FieldType(_decimal, _as_it_is, _alike("84.97")),
         "date": FieldType(_date, _show_date, {"ko": "2027-03-01, 2027년 3월 1일", "en": "2027-03-01"}),
