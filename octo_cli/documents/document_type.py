@@ -15,7 +15,7 @@ from octo_cli.documents.markdown import BrokenTemplate, MarkdownTemplate
 from octo_cli.documents.rules import EVERY_FIELD, Law, Rule
 from octo_cli.documents.soundness import first_fault
 from octo_cli.errors import Failed, InvalidAnswer
-from octo_cli.i18n import LANGUAGES, Language, language_of
+from octo_cli.i18n import LANGUAGES, Language
 from octo_cli.values.contact import mask_rrn
 from octo_cli.values.found import Unreadable, shorten
 from octo_cli.values.text import one_line
@@ -56,8 +56,8 @@ class DocumentType:
     def parse(self, name: str, raw: object, today: date) -> Any:
         """The JSON value an answer means for a field; None for an empty one.
 
-        Raises InvalidAnswer: unknown_field (field, known), invalid_value (field, label by language, value, accepts; and
-        `reason` with its `details`, which `value.<reason>` in the catalogue words).
+        Raises InvalidAnswer: unknown_field (field, known), invalid_value (field, value, label and accepts by language;
+        and `reason` with its `details`, which `value.<reason>` in the catalogue words).
         """
         spec = self._specs.get(name)
         if spec is None:
@@ -70,7 +70,7 @@ class DocumentType:
                 field=name,
                 label=spec.label,
                 value=shorten(mask_rrn(str(raw))),
-                accepts=kinds.accepted(spec),
+                accepts={language: kinds.accepted(spec, language) for language in LANGUAGES},
                 reason=exc.reason,
                 details={name: mask_rrn(str(detail)) for name, detail in exc.values.items()},
             ) from exc
@@ -216,10 +216,8 @@ def _consequence(spec: FieldSpec, scope: Scope) -> Any:
 
 
 def _example(spec: FieldSpec, language: Language) -> str:
-    # A Korean name or address is no help in an English form; numbers and e-mail addresses read alike in both.
-    if not spec.example or (language == "en" and language_of(spec.example) == "ko"):
-        return ""
-    return _EXAMPLE[language].format(spec.example)
+    example = kinds.example_of(spec, language)
+    return _EXAMPLE[language].format(example) if example else ""
 
 
 def _form_field(

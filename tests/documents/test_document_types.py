@@ -226,7 +226,10 @@ def _any_value(field: FormField | FieldSpec, chance: random.Random) -> Any:
     if isinstance(field, FieldSpec) and field.choices:
         return chance.choice(field.choices).value
     far = chance.choice((30, 3000, 30000))
-    day = TODAY + timedelta(days=chance.randint(-far, far))
+    past = isinstance(field, FieldSpec) and field.type == "date" and field.maximum == 0
+    day = TODAY + timedelta(days=chance.randint(-far, 0 if past else far))
+    if past:
+        return chance.choice((day.isoformat(), f"{day.year}년 {day.month}월 {day.day}일", "5월 1일", "'70.5.1"))
     by_type: dict[str, tuple[Any, ...]] = {
         "text": ("글", "보통의 글 한 줄", "A line"),
         "longtext": ("글", "두 줄\n짜리 글"),

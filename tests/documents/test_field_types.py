@@ -1,5 +1,6 @@
 """Every field type: what it reads, what it refuses, how it shows a value."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -9,8 +10,9 @@ from octo_cli.documents import fields
 from octo_cli.documents.catalog import Catalog
 from octo_cli.documents.fields import FIELD_TYPES
 from octo_cli.errors import InvalidAnswer
+from octo_cli.i18n import LANGUAGES, Language
 from octo_cli.values.found import Unreadable
-from octo_cli.wire.forms import Choice, FieldSpec
+from octo_cli.wire.forms import Choice, FieldSpec, FieldValue
 
 TODAY = date(2026, 11, 21)
 TYPES = {
@@ -113,11 +115,11 @@ def test_an_answer_of_another_kind_is_refused(kind: str, raw: object) -> None:
         ("date", "2027-03-01", "2027년 3월 1일", "March 1, 2027"),
         ("period", 24, "24개월 (2년)", "24 months"),
         ("day", "last", "말일", "the last day"),
-        ("bool", True, "예", "yes"),
+        ("bool", True, "예", "Yes"),
         ("list", ["가", "나"], "가; 나", "가; 나"),
         ("integer", 1000, "1,000", "1,000"),
         ("won", None, "", ""),
-        ("bool", False, "아니오", "no"),
+        ("bool", False, "아니오", "No"),
     ],
 )
 def test_a_value_is_shown_in_both_languages(kind: str, value: Any, ko: str, en: str) -> None:
@@ -125,9 +127,11 @@ def test_a_value_is_shown_in_both_languages(kind: str, value: Any, ko: str, en: 
     assert FIELD_TYPES[kind].show(value, "en") == en
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", sorted(TYPES - {"choice"}))
-def test_each_example_is_read_by_its_own_type(kind: str) -> None:
-    for example in FIELD_TYPES[kind].example.split(", ") if kind not in ("address", "list") else ():
+def test_each_example_is_read_by_its_own_type(kind: str, language: Language) -> None:
+    written = FIELD_TYPES[kind].example[language]
+    for example in [written] if kind in ("address", "list") else written.split(", "):
         assert FIELD_TYPES[kind].parse(example, today=TODAY) is not None
 
 
@@ -145,22 +149,70 @@ def test_an_emptied_list_is_an_empty_list_and_another_emptied_field_a_blank() ->
 
 
 @pytest.mark.parametrize(
-    ("name", "raw", "accepts"),
+    ("name", "raw", "ko", "en"),
     [
-        ("lease_kind", "반전세", "monthly (월세 / Monthly rent), jeonse (전세 / Jeonse)"),
-        ("copies", "0", "2 (≥ 1, ≤ 99)"),
-        ("exclusive_area", "0.5", "84.97 (≥ 1)"),
-        ("deposit", "많이", "5천만원 (≥ 0)"),
-        ("start_date", "언젠가", "2027-03-01"),
+        ("lease_kind", "반전세", "월세, 전세", "Monthly rent, Jeonse"),
+        ("temporary_use", "글쎄", "예, 아니오", "Yes, No"),
+        ("copies", "0", "2 (≥ 1, ≤ 99)", "2 (≥ 1, ≤ 99)"),
+        ("exclusive_area", "0.5", "84.97 (≥ 1)", "84.97 (≥ 1)"),
+        ("deposit", "많이", "5천만원 (≥ 0)", "5천만원 (≥ 0)"),
+        ("start_date", "언젠가", "2027-03-01", "2027-03-01"),
+        ("tenant_birth", "내일", "1992-11-30", "1992-11-30"),
     ],
 )
-def test_a_refusal_names_the_field_the_value_and_what_is_accepted(name: str, raw: str, accepts: str) -> None:
+def test_a_refusal_names_the_field_the_value_and_what_is_accepted(name: str, raw: str, ko: str, en: str) -> None:
     with pytest.raises(InvalidAnswer) as refused:
         Catalog().find("lease").parse(name, raw, TODAY)
     assert refused.value.code == "invalid_value"
     assert refused.value.values["field"] == name
     assert refused.value.values["value"] == raw
-    assert refused.value.values["accepts"] == accepts
+    assert refused.value.values["accepts"] == {"ko": ko, "en": en}
+
+
+def test_no_refusal_in_korean_mixes_in_an_english_word() -> None:
+    for card in Catalog().cards():
+        for spec in Catalog().find(card.name).fields:
+            words = re.findall("[A-Za-z]{2,}", fields.accepted(spec, "ko"))
+            assert spec.type == "email" or words == [], spec.name
+            assert spec.type == "won" or not re.search("[가-힣]", fields.accepted(spec, "en")), spec.name
+
+
+@pytest.mark.parametrize(
+    ("raw", "day"),
+    [
+        ("1992-11-30", "1992-11-30"),
+        ("'92.1.1", "1992-01-01"),
+        ("30.5.1", "1930-05-01"),
+        ("26.11.21", "2026-11-21"),
+        ("26.11.22", "1926-11-22"),
+        ("55년 3월 2일", "1955-03-02"),
+        ("920101", "1992-01-01"),
+        ("5월 1일", "2026-05-01"),
+        ("12월 25일", "2025-12-25"),
+        ("2월 29일", "2024-02-29"),
+        ("December 25", "2025-12-25"),
+        ("오늘", "2026-11-21"),
+    ],
+)
+def test_a_birth_date_lies_in_the_past(raw: str, day: str) -> None:
+    assert Catalog().find("lease").parse("tenant_birth", raw, TODAY) == day
+
+
+@pytest.mark.parametrize("raw", ["2026-11-22", "내일", "내년 3월 1일", "2030-05-01", "tomorrow", "921301"])
+def test_nobody_is_born_after_today(raw: str) -> None:
+    with pytest.raises(InvalidAnswer) as refused:
+        Catalog().find("lease").parse("landlord_birth", raw, TODAY)
+    assert refused.value.code == "invalid_value"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_form_shows_yes_and_a_period_in_words(language: Language) -> None:
+    lease = Catalog().find("lease")
+    values = {"temporary_use": FieldValue(True), "term_months": FieldValue(24), "korean_prevails": FieldValue(False)}
+    shown = {field.name: field.display for field in lease.form(values, {}, language=language)}
+    assert shown["temporary_use"] == {"ko": "예", "en": "Yes"}[language]
+    assert shown["korean_prevails"] == {"ko": "아니오", "en": "No"}[language]
+    assert shown["term_months"].startswith({"ko": "24개월", "en": "24 months"}[language])
 
 
 def test_a_refusal_does_not_repeat_a_registration_number() -> None:

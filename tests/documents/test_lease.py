@@ -70,6 +70,24 @@ def test_only_what_a_lease_cannot_do_without_is_required() -> None:
     assert LEASE.missing(HOME) == ()
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"landlord_agent": "박민수"}, "agent_authority"),
+        ({"interim_payment": 1000000}, "interim_payment_date"),
+        ({"temporary_use": True}, "temporary_reason"),
+    ],
+)
+def test_what_a_given_value_cannot_stand_without_is_asked(given: dict[str, Any], asked: str) -> None:
+    assert LEASE.missing(HOME | given) == (asked,)
+
+
+@pytest.mark.parametrize("name", ["prior_deposit", "broker_name", "interim_payment_date", "agent_authority"])
+def test_a_dependent_field_is_read_before_what_shows_it(name: str) -> None:
+    raw = next(spec.example for spec in LEASE.fields if spec.name == name)
+    assert LEASE.parse(name, raw, TODAY) is not None
+
+
 def test_what_follows_from_a_plain_request() -> None:
     values = completed()
     assert values["end_date"] == "2029-02-28"
@@ -133,6 +151,55 @@ def test_a_full_lease_has_every_clause_it_needs() -> None:
     assert "____" not in text.split("## 4.")[0].replace("____ / ____", "").replace("____ ㎡", "")
 
 
+@pytest.mark.parametrize(
+    ("language", "promise", "fact"),
+    [("ko", "이 계약을 맺을 때까지", "제시하였"), ("en", "By the time this contract is made", "has shown")],
+)
+def test_what_nobody_confirmed_is_promised_and_not_stated(language: Language, promise: str, fact: str) -> None:
+    for text in (LEASE.render(completed(language), language), LEASE.render({}, language)):
+        assert text.count(promise) == 2
+        assert fact not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "deposit", "words", "never"),
+    [
+        ("ko", 52000000, "임대인은 차액을 받은 때에 영수증", "돌려주고"),
+        ("ko", 40000000, "임대인은 차액을 2027년 3월 1일까지 임차인에게 돌려준다", "임대인은 차액을 받은"),
+        ("ko", 40000000, "임차인은 차액을 받은 때에 영수증", "종전 보증금과 차액"),
+        ("ko", 50000000, "그대로 이 계약의 보증금이 된다", "차액"),
+        ("en", 52000000, "The Landlord gives a receipt for the difference", "The Tenant gives a receipt"),
+        ("en", 40000000, "The Tenant gives a receipt for the difference", "The Landlord gives a receipt"),
+        ("en", 50000000, "becomes the deposit of this lease as it is", "difference"),
+    ],
+)
+def test_a_renewal_settles_the_difference_in_its_own_direction(
+    language: Language, deposit: int, words: str, never: str
+) -> None:
+    text = LEASE.render(completed(language, **RENEWAL, deposit=deposit), language)
+    assert words in text
+    assert never not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "given", "words", "never"),
+    [
+        ("ko", {"down_payment": 0}, "보증금을 2027년 3월 1일에 한꺼번에", ("계약금", "중도금", "잔금", "나누어")),
+        ("en", {"down_payment": 0}, "pays the whole deposit", ("own payment", "in the parts below", "alance")),
+        ("ko", {"down_payment": 0, "interim_payment": 10000000}, "| 중도금 | 금 일천만원정", ("계약금", "두 배")),
+        ("en", {"down_payment": 0, "interim_payment": 10000000}, "| Interim payment", ("own payment", "twice")),
+        ("ko", {"deposit": 0}, "이 계약에는 보증금이 없다", ("계약금", "잔금", "나누어")),
+        ("en", {"deposit": 0}, "No deposit is paid", ("own payment", "alance", "in the parts below")),
+    ],
+)
+def test_what_comes_to_nothing_is_not_printed(
+    language: Language, given: dict[str, Any], words: str, never: tuple[str, ...]
+) -> None:
+    text = LEASE.render(completed(language, **given), language)
+    assert words in text
+    assert [word for word in never if word in text] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_jeonse_lease_has_no_word_of_rent_due(language: Language) -> None:
     text = LEASE.render(completed(language, **JEONSE), language)
@@ -169,7 +236,9 @@ def test_articles_are_numbered_without_gaps() -> None:
         ({"korean_prevails": True}, "국문본에 따른다"),
         ({"registry_checked_on": "2026-11-20"}, "2026년 11월 20일 현재의 등기사항"),
         ({"senior_debt": 120000000}, "일억이천만원정"),
-        ({"tax_info": "consent"}, "미납 여부를 열람하는 데 동의한다"),
+        ({"tax_info": "presented"}, "납세증명서를 임차인에게 제시하였고"),
+        ({"date_info": "presented"}, "정보를 임차인에게 제시하였고"),
+        ({"tax_info": "consent"}, "임대인은 임차인이 국세와 지방세의 미납 여부를 열람하는 데 동의한다"),
         ({**RENEWAL, "deposit": 52000000}, "임차인이 더 지급할 금액 | 금 이백만원정"),
         ({**RENEWAL, "deposit": 40000000}, "임대인이 돌려줄 금액 | 금 일천만원정"),
         ({**RENEWAL}, "계약갱신요구권을 행사하여 갱신하는 것이다"),
@@ -202,6 +271,24 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         "last_increase_on",
         {**RENEWAL, "deposit": 51000000, "last_increase_on": "2026-03-02"},
         {**RENEWAL, "deposit": 51000000, "last_increase_on": "2026-03-01"},
+    ),
+    # 200,000,000 with 500,000 a month is worth 320,000,000 at 5 %; the cap is 336,000,000.
+    *(
+        (
+            "L3",
+            "warning",
+            "deposit",
+            {**RENEWAL, "prior_deposit": 200000000, "deposit": deposit, "rent_amount": rent},
+            {**RENEWAL, "prior_deposit": 200000000, "deposit": 300000000, "rent_amount": 150000},
+        )
+        for deposit, rent in ((300000000, 490000), (400000000, 499000), (300000000, 150001))
+    ),
+    (
+        "L3",
+        "warning",
+        "last_increase_on",
+        {**RENEWAL, "deposit": 51000000, "rent_amount": 499000, "last_increase_on": "2026-03-02"},
+        {**RENEWAL, "deposit": 51000000, "rent_amount": 495000, "last_increase_on": "2026-03-02"},
     ),
     ("L3", "warning", "prior_deposit", {**RENEWAL, "prior_deposit": None}, RENEWAL),
     # 10,000,000 less deposit at 5 % a year is 41,666 a month.
@@ -253,6 +340,8 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("L6", "error", "special_terms", {"special_terms": ["One month of arrears lets the Landlord terminate."]}, {}),
     ("L7", "error", "tax_info", {"tax_info": "none"}, {"tax_info": "consent"}),
     ("L7", "error", "date_info", {"date_info": "none"}, {"date_info": "presented"}),
+    ("L7", "warning", "tax_info", {}, {"tax_info": "presented"}),
+    ("L7", "warning", "date_info", {}, {"date_info": "consent"}),
     (
         "L8",
         "warning",
@@ -330,6 +419,17 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("L20", "info", "broker_office", {"broker_office": "한강공인중개사사무소"}, {}),
     ("kind", "warning", "lease_kind", {"lease_kind": "jeonse"}, {}),
     ("kind", "warning", "rent_amount", {"lease_kind": "monthly", "rent_amount": 0}, {}),
+    ("date", "warning", "start_date", {"start_date": "2026-10-20"}, {"start_date": "2026-10-21"}),
+    ("date", "warning", "contract_date", {"start_date": "2025-03-01"}, {"contract_date": "2026-10-21"}),
+    ("date", "warning", "contract_date", {"contract_date": "2026-10-20"}, {}),
+    ("date", "warning", "handover_date", {"handover_date": "2027-03-02"}, {"handover_date": "2027-02-27"}),
+    (
+        "date",
+        "warning",
+        "start_date",
+        {**RENEWAL, "prior_end": "2027-03-01"},
+        {**RENEWAL, "prior_end": "2027-02-28"},
+    ),
     ("amount", "warning", "deposit", {"deposit": 5000}, {"deposit": 1000000}),
     ("amount", "warning", "deposit", {"deposit": 0}, {}),
     ("amount", "warning", "rent_amount", {"rent_amount": 50}, {"rent_amount": 10000}),
@@ -374,6 +474,13 @@ def test_every_remark_is_a_finished_sentence(language: Language) -> None:
         "월세를 2기 이상 연체하면 임대인은 계약을 해지할 수 있다.",
         "벽지와 장판은 임대인의 비용으로 입주 전에 교체한다.",
         "통상의 마모는 임차인이 복구하지 아니한다.",
+        "임대인은 2년보다 짧은 기간을 주장하지 못한다.",
+        "임대인은 2년 동안 차임의 증액을 요구하지 않는다.",
+        "임차인은 2년의 거주 보장을 요구할 수 있다.",
+        "임대인은 통상의 마모를 포함하여 하자를 복구한다.",
+        "자연스러운 마모까지 복구할 필요는 없다.",
+        "임차인의 과실로 생긴 변색은 임차인이 배상한다.",
+        "임차인이 깨뜨린 유리창은 임차인이 배상한다.",
         "The Tenant does not waive the right to renew.",
         "The deposit is returned at the end whether or not a new tenant has been found.",
         "The Landlord may terminate once two months' rent is unpaid.",
@@ -395,21 +502,29 @@ def test_a_fair_special_term_is_left_alone(term: str) -> None:
         ("L5", "임대인은 신규 임차인이 구해지는 대로 보증금을 반환한다."),
         ("L5", "The Landlord returns the deposit once the next tenant has moved in."),
         ("L5", "The Tenant shall not apply for a fixed date."),
+        ("L5", "임차인은 2년을 주장하지 못한다."),
+        ("L5", "2년 보장을 요구하지 않기로 한다."),
+        ("L5", "임차인은 2년의 기간을 청구할 수 없다."),
         ("L6", "차임을 1회 연체하면 즉시 해지한다."),
         ("L6", "월세가 한 달 밀리면 퇴거한다."),
         ("L6", "연체가 1개월에 이르면 계약은 해지된다."),
         ("L17", "임차인은 벽지의 마모까지 원상복구한다."),
+        ("L17", "임차인은 과실이 없더라도 관계없이 모든 마모를 복구한다."),
+        ("L17", "모든 마모와 변색도 임차인이 새것으로 되돌린다."),
+        ("L17", "통상 마모를 포함하여 입주 당시와 같게 복구한다."),
+        ("L17", "자연스러운 변색도 임차인이 배상한다."),
         ("L17", "The Tenant pays for wear and tear."),
     ],
 )
 def test_an_unfair_special_term_is_found(rule: str, term: str) -> None:
     assert said(rule, reviewed(special_terms=[term]))
+    assert said(rule, reviewed(restoration=term))
 
 
 def test_a_common_lease_is_not_flooded_with_remarks() -> None:
     levels = [issue.level for issues in reviewed().values() for issue in issues]
     assert levels.count("error") == 0
-    assert len(levels) <= 3
+    assert len(levels) <= 5
 
 
 def test_the_conversion_cap_is_said_in_figures() -> None:

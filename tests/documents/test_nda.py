@@ -65,10 +65,35 @@ def test_a_clause_stands_only_where_its_field_asks_for_it(given: dict[str, Any],
         assert words not in NDA.render(completed(), "ko")
 
 
+@pytest.mark.parametrize(
+    ("language", "given", "words", "never"),
+    [
+        ("ko", {}, "이 계약의 준거법은 대한민국 법으로 한다.", "다음과 같다. 대한민국"),
+        ("ko", {"court": "서울중앙지방법원"}, "제1심 관할 법원은 서울중앙지방법원으로 한다.", "같다. 서울"),
+        ("ko", {"recipients": ["임직원", "변호사"]}, "보여 줄 수 있다: 임직원; 변호사.", "있다. 임직원"),
+        ("ko", {"survival_years": 0}, "계약이 끝나는 때에 함께 끝난다", "0년"),
+        ("en", {}, "governed by the laws of the Republic of Korea.", "law of this agreement:"),
+        ("en", {"survival_years": 0}, "ends together with this agreement", "0 years"),
+    ],
+)
+def test_a_clause_is_a_whole_sentence(language: Language, given: dict[str, Any], words: str, never: str) -> None:
+    text = NDA.render(completed(language, **given), language)
+    assert words in text
+    assert never not in text
+
+
 RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("N1", "error", "purpose", {"purpose": None}, {}),
     ("N1", "error", "scope", {"text": "비밀을 지킨다."}, {}),
     ("N2", "warning", "survival_unlimited", {"survival_unlimited": True}, {}),
+    *(
+        ("N2", "warning", "special_terms", {"special_terms": [term]}, {"special_terms": [fair]})
+        for term, fair in (
+            ("비밀유지의무는 영구히 존속한다.", "비밀유지의무는 영구히 존속하지 아니한다."),
+            ("이 의무는 기간의 제한 없이 계속된다.", "이 의무는 3년 동안 계속된다."),
+            ("Secrecy lasts in perpetuity.", "Secrecy lasts three years."),
+        )
+    ),
     ("N3", "warning", "marking", {"marking": False}, {"marking": True}),
     ("N4", "info", "penalty", {"penalty": 100000000}, {}),
     ("N5", "warning", "special_terms", {"text": "비밀을 지킨다."}, {}),
@@ -87,6 +112,21 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"special_terms": ["수령자는 직원에게 이 계약을 알린다."]},
     ),
     ("N6", "warning", "special_terms", {"special_terms": ["The Recipient shall not work for a competitor."]}, {}),
+    *(
+        ("N6", "warning", "special_terms", {"special_terms": [term]}, {"special_terms": [fair]})
+        for term, fair in (
+            ("수령자는 경쟁 사업을 하지 아니한다.", "수령자는 비밀정보를 경쟁 사업에 사용하지 아니한다."),
+            ("수령자는 경쟁하는 사업을 하지 않는다.", "수령자는 경쟁 회사에 비밀정보를 공개하지 않는다."),
+            ("수령자는 동종 영업을 하지 못한다.", "수령자는 동종 영업을 할 수 있다."),
+        )
+    ),
+    (
+        "N5",
+        "warning",
+        "special_terms",
+        {"special_terms": ["수령자는 수사기관에 알리지 아니한다."]},
+        {"special_terms": ["수령자는 수사기관에 알릴 수 있다."]},
+    ),
     ("N7", "warning", "personal_data", {"personal_data": True}, {"personal_data": False}),
     ("N8", "warning", "technical_data", {"technical_data": True}, {"technical_data": False}),
     (
@@ -96,6 +136,8 @@ RULES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"effective_date": "2026-11-01", "contract_date": "2026-11-02"},
         {"effective_date": "2026-11-02", "contract_date": "2026-11-02"},
     ),
+    ("date", "warning", "effective_date", {"effective_date": "2026-10-20"}, {"effective_date": "2026-10-21"}),
+    ("date", "warning", "contract_date", {"effective_date": "2026-10-20"}, {}),
     ("rrn", "error", "receiving_party", {"receiving_party": "홍길동 920101-1234567"}, {}),
     ("amount", "warning", "penalty", {"penalty": 500}, {"penalty": 100000}),
 ]
