@@ -72,6 +72,60 @@ def test_value_goes_to_its_field(text: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "계약금 500만원, 2027년 3월 1일부터 2년",
+        "계약금 500만원, 중도금 1000만원, 2027년 3월 1일부터 2년",
+        "잔금 4500만원 2027년 3월 1일부터 2년",
+        "계약금 없음, 2027년 3월 1일부터 2년",
+        "잔금 4500만원, 2027년 3월 1일 2년간",
+        "down payment 5 million won, from March 1, 2027 for two years",
+        "down payment 5 million won from March 1, 2027 for two years",
+    ],
+)
+def test_a_term_after_a_payment_is_not_the_day_of_the_payment(text: str) -> None:
+    read_values = values(text)
+
+    assert not {name for name in read_values if name.endswith("payment_date") or name == "balance_date"}
+    assert read_values.get("start_date", "2027-03-01") == "2027-03-01"
+
+
+def test_term_begins_after_a_payment() -> None:
+    assert values("계약금 500만원, 2027년 3월 1일부터 2년")["start_date"] == "2027-03-01"
+
+
+def test_a_payment_keeps_its_own_day() -> None:
+    text = "계약금 500만원은 2027년 1월 5일, 잔금 4500만원(2027년 3월 1일)"
+
+    assert values(text) == {
+        "down_payment": 5_000_000,
+        "down_payment_date": "2027-01-05",
+        "balance": 45_000_000,
+        "balance_date": "2027-03-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("보증금을 3천만원이 아니라 4천만원으로", "deposit", 40_000_000),
+        ("월세를 55만원이 아니라 60만원으로 해줘", "rent_amount", 600_000),
+        ("보증금 3천만원 말고 4천만원", "deposit", 40_000_000),
+        ("the deposit is not 30 million won but 40 million won", "deposit", 40_000_000),
+        ("시작일을 2027년 3월 1일이 아니라 2027년 4월 1일로 해줘", "start_date", "2027-04-01"),
+        ("the start date is not March 1, 2027 but April 1, 2027", "start_date", "2027-04-01"),
+        ("기간은 1년이 아니라 2년", "term_months", 24),
+        ("임대인은 홍길동이 아니라 김철수입니다", "landlord_name", "김철수"),
+        ("tenant is not John Smith but Jane Doe", "tenant_name", "Jane Doe"),
+        ("임차인 연락처는 010-1111-2222가 아니라 010-3333-4444", "tenant_phone", "010-3333-4444"),
+        ("임차할 부분은 1층이 아니라 2층으로 해줘", "leased_part", "2층"),
+    ],
+)
+def test_not_this_but_that(text: str, field: str, value: object) -> None:
+    assert values(text)[field] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "임차인 이름 고쳐줘",
         "임대인 성함은 아직 몰라요",
         "임대인 동의 없이 전대할 수 없다",

@@ -175,11 +175,11 @@ def _near_labels(text: str, labels: list[Label], founds: list[Found[int]]) -> se
 
 # Between an amount and the one that replaces it.
 _CHANGED: Final = lazy(
-    r"\s?원?\s?,?\s?(?:에서|아니|아냐|아니다|아뇨|정정|말고|아니고|아니라|대신에?|보다는|→|->|=>|(?:이었|였|인|이)?(?:는데|데|지만)|이?\s?아니고)"
+    r"\s?원?\s?,?\s?(?:에서|(?:이|가|은|는|을|를)?\s?(?:아니고|아니라|말고)|아니|아냐|아니다|아뇨|정정|말고|아니고|아니라|대신에?|보다는|→|->|=>|(?:이었|였|인|이)?(?:는데|데|지만)|이?\s?아니고)"
     r",?\s?(?:이제|지금은|이번엔|앞으로)?\s?",
 )
 _CHANGED_EN: Final = lazy(
-    r"\s(?:won\s)?(?:to|but|→)\s|,?\s(?:no|sorry|wait|actually|i mean|or rather|rather)[,\s]\s?", re.I
+    r"\s(?:won\s)?(?:to|but(?:\srather)?|→)\s|,?\s(?:no|sorry|wait|actually|i mean|or rather|rather)[,\s]\s?", re.I
 )
 _CHANGING: Final = lazy(r"\b(?:from|change|raise|lower|increase|reduce|move|update|extend|not|cut)\b", re.I)
 

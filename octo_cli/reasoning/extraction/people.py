@@ -94,7 +94,7 @@ _LINK: Final = lazy(
     r"\s(?:is|will\sbe|shall\sbe|should\sbe|named|called|as|to|changes?\sto)\s(?:now\s)?(?:mr\.?\s|ms\.?\s|mrs\.?\s|dr\.?\s)?|,\s(?=[A-Z])|\s{1,2})",
     re.I,
 )
-_FROM: Final = lazy(r"\s?(?:에서|말고|아니고|아니라)\s{1,2}|\sto\s")
+_FROM: Final = lazy(r"\s?(?:에서|(?:이|가|을|를)?\s?(?:말고|아니고|아니라)),?\s{1,2}|,?\s(?:to|but(?:\srather)?)\s")
 _COPULAS: Final = ("이고", "고", "이며", "며", "입니다", "이에요", "예요", "야", "이야", "라고", "이라고")
 _COMPANY: Final = ("와", "과", "랑", "이랑", "하고", "의")
 _TOPICS: Final = ("은", "는", "이", "가", "을", "를", "께서", "도")
@@ -108,8 +108,8 @@ def _after(text: str, label: Label, starts: set[int]) -> _Name | None:
     position = link.end()
     if position in starts:
         return None
-    if re.match(r"from\s", text[position:]):
-        position += 5
+    if leaving := re.match(r"(?:from|not)\s", text[position : position + 5]):
+        position += leaving.end()
     name = _name_at(text, position)
     if name is None:
         return None
@@ -117,6 +117,8 @@ def _after(text: str, label: Label, starts: set[int]) -> _Name | None:
     replacement = _name_at(text, change.end()) if change else None
     if replacement is not None:
         return replacement
+    if leaving and leaving[0].startswith("not"):
+        return None
     return name if _introduced(text, link["link"], name) else None
 
 

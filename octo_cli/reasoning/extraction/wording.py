@@ -50,6 +50,7 @@ _TOLD: Final = lazy(
 )
 _BARE: Final = lazy(r"(?:은|는)\s(?P<value>[^\n;,.]{1,12}?)(?<![고다해요자줘서면지])\s?(?:[,.]|$)")
 _TEXT_END: Final = lazy(r"\s/\s|(?<=[가-힣a-z0-9)])\.\s|\.$|,\s(?=[가-힣A-Za-z ]{1,14}(?:[:：]|은\s|는\s))")
+_INSTEAD: Final = lazy(r".{1,30}?(?:(?:이|가)\s?아니(?:라|고)|\s?말고),?\s(?=\S)")
 _PURPOSE_KO: Final = lazy(r"(?:^|[,.\n:]|위해|위하여|(?:은|는)\s)\s{0,2}(?P<value>[^,.\n:]{2,60}?)(?:을|를)\s?목적으로")
 _PURPOSE_EN: Final = lazy(
     r"\bfor (?:the (?:sole )?purposes? of (?P<stated>[^,.;\n]{3,100})|(?P<doing>(?:evaluating|exploring|discussing|"
@@ -71,8 +72,11 @@ def read_texts(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
                 continue
             value = _TEXT_END.split(match["value"])[0].rstrip(" ,.")
             tied = LABELLED if given else INFERRED
+            start = match.start("value")
+            if not given and (instead := _INSTEAD.match(value)):
+                start, value = start + instead.end(), value[instead.end() :]
             if value:
-                yield Claim(label.fields[0], value, match.start("value"), match.start("value") + len(value), tied)
+                yield Claim(label.fields[0], value, start, start + len(value), tied)
     purpose = next((spec.name for spec in specs if spec.type == "text" and "목적" in names_of(spec)), None)
     if purpose:
         yield from _purposes(text, purpose)
