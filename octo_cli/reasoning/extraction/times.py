@@ -9,8 +9,8 @@ from octo_cli.reasoning.extraction.claims import LABELLED, POSITIONED, Claim
 from octo_cli.reasoning.extraction.labels import Label, find_labels, is_none, kept_fields, names_of
 from octo_cli.reasoning.extraction.room import Room
 from octo_cli.reasoning.extraction.tying import Value, tie
-from octo_cli.values.dates import find_dates, find_days, find_months
-from octo_cli.values.found import Found
+from octo_cli.values.dates import find_dates, find_days, find_months, parse_date
+from octo_cli.values.found import UNREAD, Found, Unreadable
 from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
@@ -22,7 +22,8 @@ _BREAK: Final = lazy(r"[\n;]|[.!?。]\s|\s/\s")
 def read_dates(text: str, specs: Sequence[FieldSpec], today: date) -> Iterator[Claim]:
     """Claims for the date fields: by a label, by the payment they are the day of, by 부터 and 까지."""
     payments = list(_payment_labels(text, specs))
-    labels = _without_overlaps([*find_labels(text, specs, "date"), *payments])
+    named = (one for one in find_labels(text, specs, "date") if not (_is_payment(text, one, ()) and is_none(text, one)))
+    labels = _without_overlaps([*named, *payments])
     values = _values(find_dates(text, today), text)
     bounds = _Bounds(text, specs)
     pairs = {
@@ -31,6 +32,7 @@ def read_dates(text: str, specs: Sequence[FieldSpec], today: date) -> Iterator[C
         if not (_is_payment(text, label, payments) and _is_apart(text, label, value, bounds))
     }
     kept = kept_fields(text, labels)
+    births = _births(specs)
     for value, previous in zip(values, [None, *values], strict=False):
         label = pairs.get(value.start)
         labelled = _preferred(label.fields) if label else None
@@ -41,7 +43,38 @@ def read_dates(text: str, specs: Sequence[FieldSpec], today: date) -> Iterator[C
         else:
             field, tied = bound or _signed(text, specs, value) or bounds.of_term(value), POSITIONED
         if field and field not in kept:
-            yield _claim(field, value, tied)
+            claim = _claim(field, value, tied)
+            yield _born(text, claim, today) if field in births else claim
+
+
+_BIRTH_NAME: Final = lazy(r"(?:birth|birth_?date|birth_?day|date_of_birth)$")
+_BIRTH_WORD: Final = lazy(r"생년월일|출생일|date of birth|birth ?date|birthday", re.I)
+_YEAR: Final = lazy(r"[0-9]{4}|'?[0-9]{2}\s?(?:년|[./-])\s?[0-9]{1,2}\s?(?:월|[./-]\s?[0-9])")
+NOT_A_BIRTH_DATE: Final = "not_a_birth_date"
+
+
+def _births(specs: Sequence[FieldSpec]) -> set[str]:
+    dates = (spec for spec in specs if spec.type == "date")
+    return {
+        spec.name
+        for spec in dates
+        if _BIRTH_NAME.search(spec.name) or any(_BIRTH_WORD.search(name) for name in names_of(spec))
+    }
+
+
+def _born(text: str, claim: Claim, today: date) -> Claim:
+    """Nobody is born tomorrow: 45년 is 1945. Without a year it is no date of birth."""
+    if claim.value is None:
+        return claim
+    written = text[claim.start : claim.end]
+    if _YEAR.search(written):
+        try:
+            day = parse_date(written, today, past=True)
+        except Unreadable:
+            return claim._replace(value=None, read=UNREAD, note=NOT_A_BIRTH_DATE)
+        if day <= today:
+            return claim._replace(value=day.isoformat())
+    return claim._replace(value=None, read=UNREAD, note=NOT_A_BIRTH_DATE)
 
 
 _PAYMENTS: Final = lazy(r"(?:가?계약금|중도금|잔금)|(?:down|interim) payment|balance", re.I)
