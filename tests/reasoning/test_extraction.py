@@ -177,7 +177,9 @@ def test_what_is_only_mentioned_is_marked(text: str, field: str, note: str) -> N
         ("특약으로 벽에 못 박지 않기 넣어줘", ["벽에 못 박지 않기"], "addition"),
         ("특약에 '반려동물 금지'라고 적어줘", ["반려동물 금지"], "addition"),
         ("특약 추가: 반려동물 금지, 금연", ["반려동물 금지", "금연"], "addition"),
+        ("특약에 계약금은 반환하지 않는다고 넣어줘", ["계약금은 반환하지 않는다"], "addition"),
         ("추가 특약: 금연", ["금연"], "addition"),
+        ("특약 없음", [], None),
         ("특약: 금연", ["금연"], None),
         ("특약을 전부 빼줘", [], None),
         ("특약은 모두 삭제해줘", [], None),
@@ -189,7 +191,9 @@ def test_an_addition_to_a_list_says_so(text: str, items: list[str], note: str | 
     assert (proposal.value, proposal.note) == (items, note)
 
 
-@pytest.mark.parametrize("text", ["특약은 그대로 두고 주차 1대 추가해줘", "특약을 다 빼지 말고 두세요"])
+@pytest.mark.parametrize(
+    "text", ["특약은 그대로 두고 주차 1대 추가해줘", "특약을 다 빼지 말고 두세요", "특약 없이 진행하면 안 되나요"]
+)
 def test_a_list_that_stays_is_left_alone(text: str) -> None:
     assert "special_terms" not in values(text)
 

@@ -23,8 +23,9 @@ _ADDED: Final = lazy(
 _ADDING: Final = lazy(r"(?:추가|\badd(?:itional)?(?:\s(?:an?|the|another|these))?)\s?$", re.I)
 _EMPTIED: Final = lazy(
     r"(?:은|는|을|를|이|가)?\s?(?:전부|모두|다|싹|전체)\s?(?:빼|삭제|지워|없애|제거)(?!지\s|\s?하지)|"
-    r"(?:은|는|이|가)?\s?[:：]?\s?없(?:음|이(?![가-힣])|습니다)"
+    r"(?:은|는|이|가)?\s?[:：]?\s?없(?:음|습니다|이(?=\s?(?:$|[,.]|작성|써|만들)))"
 )
+_REPORTED: Final = lazy(r"(?<=[는한된]다)고$|(?<=[가-힣])이?라고$")
 _KEPT_FIRST: Final = lazy(r"(?:그대로|기존|유지|지금|나머지|빼고|말고|없이)")
 _QUOTED: Final = lazy(
     r"^[\"'“‘「](?P<body>[^\"'”’」]{2,198})[\"'”’」](?:(?:이)?라(?:고|는)(?:\s(?:내용|조항|문구))?|조항|내용)?\s?$"
@@ -47,7 +48,7 @@ def read_lists(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
         if match is None or (not listed and _KEPT_FIRST.match(match["items"])):
             continue
         body = _SENTENCE_END.split(match["items"])[0] if listed else _QUOTED.sub(r"\g<body>", match["items"])
-        body = body.rstrip(" .,")
+        body = _REPORTED.sub("", body.rstrip(" .,"))
         start = match.start("items") + match["items"].find(body)
         adds = not listed or listed["adds"] or _ADDING.search(text[max(0, label.start - 12) : label.start])
         if items := _items(body):
