@@ -82,7 +82,11 @@ TOPICS: Final = _cues(
 
 # The form of a question. It asks the user's folders, unless it is a polite order.
 QUESTIONS: Final = _cues(
-    ("search", 2.0, r"언제|어디|누가|누구|왜|얼마|어떻게|어떤|무엇|무슨|뭐|뭔|몇 ?(?:년|개|일|번|달|살|시)|방법|차이"),
+    (
+        "search",
+        2.0,
+        r"언제|어디|누가|누구|왜|얼마|어떻게|어떤|무엇|무슨|뭐|뭔|몇 ?(?:년|개|일|번|달|살|시)|방법(?!원)|차이",
+    ),
     ("search", 2.0, r"\b(?:what|when|where|who|whom|why|how|which|difference)\b"),
     (
         "search",
@@ -97,7 +101,7 @@ PAPER: Final = lazy(r"계약서|\bcontracts?\b|\bagreements?\b", re.I)
 
 # Someone is about to let or rent: beside words like 보증금 it speaks for a contract.
 DEALING: Final = lazy(
-    r"빌려\s?(?:주|줄)|빌리|세\s?(?:놓|놔|주려|줄)|임대\s?(?:하|할|주)|들어가(?:기로|려|고)|계약하(?:고|려|기로|자)|내놓|"
+    r"(?:갱신|재계약|연장)(?:을\s)?\s?(?:하려(?:고|는|\s)|하기로|하고\s?싶|하고자|할게|할래|하자|합니다)|빌려\s?(?:주|줄)|빌리|세\s?(?:놓|놔|주려|줄)|임대\s?(?:하|할|주)|들어가(?:기로|려|고)|계약하(?:고|려|기로|자)|내놓|"
     r"\b(?:rent(?:ing)? out|let(?:ting)? (?:my|our|the)|leasing|lend)\b",
     re.I,
 )

@@ -97,13 +97,14 @@ def _facts(signals: Signals) -> Iterator[Evidence]:
     if signals.declines or not signals.field_words:
         return
     # A change to nothing: the document meant is not in this thread, so the words weigh less.
-    dangling = signals.changes and not (signals.edits or signals.orders or signals.papers)
+    dealing = DEALING.search(signals.text)
+    dangling = signals.changes and not (signals.edits or signals.orders or signals.papers or dealing)
     weight = 0.15 if dangling else 0.4
     for word in signals.field_words:
         yield Evidence("contract", weight, (word,))
     if signals.amounts:
         yield Evidence("contract", weight)
-    if dealing := DEALING.search(signals.text):
+    if dealing:
         yield Evidence("contract", 2 * weight, (dealing[0],))
 
 

@@ -182,11 +182,22 @@ def _edited(request: Request, signals: Signals) -> DocumentRef | None:
     return next(fitting, request.documents[0])
 
 
+_STATED: Final = {
+    "lease": lazy(r"^(?!.*(?:권리금|대출|전세권)).*?(?:전세|월세|임대차|세\s?놓|\bjeonse\b)", re.I | re.S),
+}
+_NOTHING: Final = lazy(r"(?!)")
+
+
 def _implied(request: Request, signals: Signals) -> str | None:
-    """The type whose own words a text uses, two at least and no other's; never for business premises."""
+    """The type whose own words a text uses, two at least and no other's; never for business premises.
+
+    One is enough beside an order for a contract if it is the deal itself: "전세 3억에 … 계약서 써줘".
+    """
     if signals.is_about_business_premises or len(signals.types_by_words()) != 1:
         return None
     name = signals.types_by_words()[0]
+    if signals.orders_paper and _STATED.get(name, _NOTHING).search(signals.text):
+        return name if any(card.name == name for card in request.document_types) else None
     distinct = {word for word in signals.field_words if re.fullmatch(FIELD_WORDS[name], word, re.I)}
     return name if len(distinct) >= 2 and any(card.name == name for card in request.document_types) else None
 

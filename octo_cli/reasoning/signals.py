@@ -16,14 +16,14 @@ FIELD_WORDS: Final = {
         r"\brent\b|\bmonthly rent\b|\bjeonse\b|\blandlord\b|\btenant\b|\blessor\b|\blessee\b|\bmaintenance fee\b"
     ),
     "nda": (
-        r"비밀\s?유지|기밀|공개\s?당사자|수령\s?당사자|공개자|수령자|위약벌|비밀\s?정보|"
+        r"비밀\s?유지|기밀|정보\s?제공자|정보\s?수령자|공개\s?당사자|수령\s?당사자|공개자|수령자|위약벌|비밀\s?정보|"
         r"\bdisclosing party\b|\breceiving party\b|\bconfidential\w*|\bdiscloser\b|\brecipient\b"
     ),
     "employment": r"연봉|시급|월급|수습|근로자|입사일|주휴|\bsalary\b|\bprobation\b|\bemployee\b|\bemployer\b",
     "service": r"용역|착수금|납품|도급인|수급인|\bdeliverables?\b|\bcontractor\b",
     "sale": r"매매\s?대금|매도인|매수인|매매가|\bseller\b|\bbuyer\b|\bpurchase price\b",
     "_": (
-        r"특약|계약금|중도금|잔금|입주|만기|계약\s?기간|시작일|종료일|위약금|연락처|계좌|"
+        r"특약|계약금|중도금|잔금|입주|지급일|납부일|전화\s?번호|생년월일|만기|계약\s?기간|시작일|종료일|위약금|연락처|계좌|"
         r"\bdeposit\b|\bspecial terms?\b|\bstart date\b|\bend date\b|\bdown payment\b|\bpenalty\b"
     ),
 }
@@ -35,7 +35,7 @@ _AMOUNT: Final = lazy(
 
 _ORDER: Final = lazy(
     r"(?:작성|준비|생성|초안|마련|기안|완성)(?:을|를|본)?\s{0,2}(?:좀\s{0,2}|하나\s{0,2})?"
-    r"(?:해\s?(?:줘|주|줄|줬|달|봐|보|드)|하(?:자|고\s?싶|려고|려는|겠|여\s|시|십)|할(?:게|래|까|\s?거)|부탁|바[라랍]|요청|필요|잡아|$)"
+    r"(?:해\s?(?:줘|주|줄|줬|달|봐|보|드)|하(?:자|고\s?싶|려고|려는|겠|여\s|시|십)|할(?:게|래|까|\s?거)|부탁|바[라랍]|요청|필요|잡아|[.!]?$)"
     r"|(?:써|만들어|뽑아|꾸며|적어|짜)\s{0,2}(?:줘|주|줄|줬|달|봐|보자|드려|내\s?줘)"
     rf"|(?:쓰|만들|작성하)(?:고\s?싶|려고|려\s?해|자(?!{HANGUL})|겠)"
     r"|(?:계약서|각서|합의서|위임장|약정서|NDA)(?:가|이|를|을|도)?\s{0,2}(?:하나|한\s?부|좀)?\s{0,2}(?:필요|부탁|줘|주세요|해\s?줘|해\s?주)"
@@ -59,6 +59,11 @@ _CHANGE: Final = lazy(
     r"(?:으로|로|만)\s?(?:해|하자|할게|해줘|조정)|\b(?:change|update|set|raise|lower|increase|reduce|amend|revise|correct|replace|add|"
     r"remove|delete|extend|move|rename|fix|make)\b",
     re.I,
+)
+# A field is told what it is, without a verb: "지급일을 말일로", "전화번호는 010-1234-5678".
+_TOLD: Final = lazy(
+    r"(?:을|를|은|는)\s[^\n?？]{1,30}(?<=[가-힣0-9])(?:으로|로)[.!]?$|"
+    r"(?:은|는|이|가)?\s?[:：]?\s(?:0\d{1,2}-?\d{3,4}-?\d{4}|\d{4}\s?[-.년]\s?\d|(?:매월|매달)\s?\d|(?:\d{1,2}일|말일)(?:입니다|이야|이에요)?[.!]?$)"
 )
 _AGAIN: Final = lazy(r"다시|바꿔서|고쳐서|수정해서|\bagain\b|\bre-?(?:write|draft)\b", re.I)
 _PLACES_OF_BUSINESS: Final = lazy(
@@ -122,7 +127,9 @@ class Signals:
             return False
         if self.orders and not _AGAIN.search(self.text):
             return False
-        return self.changes or bool(self.field_words and self.amounts)
+        asks = "?" in self.text or _HOW.search(self.text) is not None
+        told = not asks and _TOLD.search(self.text) is not None
+        return self.changes or bool(self.field_words and (self.amounts or told))
 
     def types_by_words(self) -> tuple[str, ...]:
         """Document types whose own field words occur, most words first; a type needs two words, or one in an edit."""

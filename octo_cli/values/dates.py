@@ -103,8 +103,10 @@ _WEEKDAY_NAME: Final = "(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(
 Reader: TypeAlias = "Callable[[re.Match[str], date], date]"
 
 
-def parse_date(text: str, today: date) -> date:
+def parse_date(text: str, today: date, *, past: bool = False) -> date:
     """The day a form's answer means, relative words counted from `today`; a day without a year is the next such day.
+
+    `past`, for a date of birth: a year of two digits and a day without a year are the latest that is not after `today`.
 
     Raises Unreadable: not_a_date, impossible_date (30 February, a year outside 1900..2199), ambiguous_date (3/4/2027).
     """
@@ -112,8 +114,22 @@ def parse_date(text: str, today: date) -> date:
     for pattern, reader, _ in (*_form_patterns(), *_patterns()):
         match = pattern.fullmatch(line)
         if match:
-            return _plausible(reader(match, today))
+            day = reader(match, today)
+            return _plausible(_latest(day, match, today) if past else day)
     raise Unreadable("not_a_date", text=shorten(text))
+
+
+def _latest(day: date, match: re.Match[str], today: date) -> date:
+    """The day as it was last, if its year was not written in full."""
+    groups = match.groupdict()
+    if day <= today or ("month" not in groups and "name" not in groups) or groups.get("relative"):
+        return day
+    year = (groups.get("year") or "").lstrip("'")
+    if len(year) > 2:
+        return day
+    step = 100 if year else 1
+    years = range(day.year - step, FIRST_YEAR - 1, -step)
+    return next((_day(one, day.month, day.day) for one in years if day.day <= monthrange(one, day.month)[1]), day)
 
 
 def find_dates(text: str, today: date) -> list[Found[date]]:

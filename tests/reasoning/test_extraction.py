@@ -72,6 +72,160 @@ def test_value_goes_to_its_field(text: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "계약금 500만원, 2027년 3월 1일부터 2년",
+        "계약금 500만원, 중도금 1000만원, 2027년 3월 1일부터 2년",
+        "잔금 4500만원 2027년 3월 1일부터 2년",
+        "계약금 없음, 2027년 3월 1일부터 2년",
+        "잔금 4500만원, 2027년 3월 1일 2년간",
+        "down payment 5 million won, from March 1, 2027 for two years",
+        "down payment 5 million won from March 1, 2027 for two years",
+    ],
+)
+def test_a_term_after_a_payment_is_not_the_day_of_the_payment(text: str) -> None:
+    read_values = values(text)
+
+    assert not {name for name in read_values if name.endswith("payment_date") or name == "balance_date"}
+    assert read_values.get("start_date", "2027-03-01") == "2027-03-01"
+
+
+def test_term_begins_after_a_payment() -> None:
+    assert values("계약금 500만원, 2027년 3월 1일부터 2년")["start_date"] == "2027-03-01"
+
+
+def test_a_payment_keeps_its_own_day() -> None:
+    text = "계약금 500만원은 2027년 1월 5일, 잔금 4500만원(2027년 3월 1일)"
+
+    assert values(text) == {
+        "down_payment": 5_000_000,
+        "down_payment_date": "2027-01-05",
+        "balance": 45_000_000,
+        "balance_date": "2027-03-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("보증금을 3천만원이 아니라 4천만원으로", "deposit", 40_000_000),
+        ("월세를 55만원이 아니라 60만원으로 해줘", "rent_amount", 600_000),
+        ("보증금 3천만원 말고 4천만원", "deposit", 40_000_000),
+        ("the deposit is not 30 million won but 40 million won", "deposit", 40_000_000),
+        ("시작일을 2027년 3월 1일이 아니라 2027년 4월 1일로 해줘", "start_date", "2027-04-01"),
+        ("the start date is not March 1, 2027 but April 1, 2027", "start_date", "2027-04-01"),
+        ("기간은 1년이 아니라 2년", "term_months", 24),
+        ("임대인은 홍길동이 아니라 김철수입니다", "landlord_name", "김철수"),
+        ("tenant is not John Smith but Jane Doe", "tenant_name", "Jane Doe"),
+        ("임차인 연락처는 010-1111-2222가 아니라 010-3333-4444", "tenant_phone", "010-3333-4444"),
+        ("임차할 부분은 1층이 아니라 2층으로 해줘", "leased_part", "2층"),
+    ],
+)
+def test_not_this_but_that(text: str, field: str, value: object) -> None:
+    assert values(text)[field] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("계약금 없음, 보증금 5천만원", {"down_payment": 0, "deposit": 50_000_000}),
+        ("계약금 없이 2027년 3월 1일에 입주", {"down_payment": 0, "start_date": "2027-03-01"}),
+        ("보증금 없이 월세 50만원", {"deposit": 0, "rent_amount": 500_000, "lease_kind": "monthly"}),
+        ("보증금이 없으면 계약하지 않습니다", {}),
+        ("보증금 5천만원, 계약금 5%", {"deposit": 50_000_000, "down_payment": 2_500_000}),
+        ("계약금은 보증금의 10%로 하고 보증금은 1억원", {"down_payment": 10_000_000, "deposit": 100_000_000}),
+        ("10% down payment, deposit 100 million won", {"down_payment": 10_000_000, "deposit": 100_000_000}),
+        ("보증금 5천만원, 계약금 10%인 600만원", {"deposit": 50_000_000, "down_payment": 6_000_000}),
+        ("2층 201호만 임대", {"leased_part": "2층 201호"}),
+        ("건물 중 1층만", {"leased_part": "1층"}),
+        ("3층 건물입니다", {}),
+        ("3월 15일 계약", {"contract_date": "2027-03-15"}),
+        ("3월 15일에 계약하고 4월 1일에 입주", {"contract_date": "2027-03-15", "start_date": "2027-04-01"}),
+        ("계약일은 2027년 3월 15일", {"contract_date": "2027-03-15"}),
+        ("월세 60만원, 관리비 포함", {"rent_amount": 600_000, "lease_kind": "monthly"}),
+        ("월세는 관리비 포함 60만원", {"rent_amount": 600_000, "lease_kind": "monthly"}),
+        ("월세를 60만원으로 하고 특약은 그대로", {"rent_amount": 600_000, "lease_kind": "monthly"}),
+        ("보증금과 월세는 그대로 두고 기간은 3년으로", {"term_months": 36}),
+        ("임차인 생년월일 45년 3월 5일", {"tenant_birth": "1945-03-05"}),
+        ("tenant date of birth March 5, 1990", {"tenant_birth": "1990-03-05"}),
+    ],
+)
+def test_what_is_plainly_said_is_read(text: str, expected: dict[str, Any]) -> None:
+    assert values(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "note"),
+    [
+        ("계약금 10%", "down_payment", "not_understood"),
+        ("보증금 5천만원, 계약금 10% 이상", "down_payment", "not_understood"),
+        ("월세 50만원(관리비 10만원 포함)", "maintenance_fee", "included_in_rent"),
+        ("60만원에 관리비 5만원 포함", "maintenance_fee", "included_in_rent"),
+        ("rent 600,000 won including maintenance fee of 50,000 won", "maintenance_fee", "included_in_rent"),
+        ("임차인 생년월일은 2030년 3월 5일", "tenant_birth", "not_a_birth_date"),
+        ("임차인 생년월일은 3월 5일", "tenant_birth", "not_a_birth_date"),
+    ],
+)
+def test_what_is_only_mentioned_is_marked(text: str, field: str, note: str) -> None:
+    proposal = read(text)[field]
+
+    assert (proposal.value, proposal.note) == (None, note)
+
+
+@pytest.mark.parametrize(
+    ("text", "items", "note"),
+    [
+        ("특약에 반려동물 금지 추가해줘", ["반려동물 금지"], "addition"),
+        ("특약으로 벽에 못 박지 않기 넣어줘", ["벽에 못 박지 않기"], "addition"),
+        ("특약에 '반려동물 금지'라고 적어줘", ["반려동물 금지"], "addition"),
+        ("특약 추가: 반려동물 금지, 금연", ["반려동물 금지", "금연"], "addition"),
+        ("특약에 계약금은 반환하지 않는다고 넣어줘", ["계약금은 반환하지 않는다"], "addition"),
+        ("추가 특약: 금연", ["금연"], "addition"),
+        ("특약 없음", [], None),
+        ("특약: 금연", ["금연"], None),
+        ("특약을 전부 빼줘", [], None),
+        ("특약은 모두 삭제해줘", [], None),
+    ],
+)
+def test_an_addition_to_a_list_says_so(text: str, items: list[str], note: str | None) -> None:
+    proposal = read(text)["special_terms"]
+
+    assert (proposal.value, proposal.note) == (items, note)
+
+
+@pytest.mark.parametrize(
+    "text", ["특약은 그대로 두고 주차 1대 추가해줘", "특약을 다 빼지 말고 두세요", "특약 없이 진행하면 안 되나요"]
+)
+def test_a_list_that_stays_is_left_alone(text: str) -> None:
+    assert "special_terms" not in values(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Nguyen Van An", "Tran Thi An", "John A. Smith", "Theresa May", "José García", "Nguyễn Văn An"),
+        "Ludwig van Beethoven",
+    ],
+)
+@pytest.mark.parametrize("text", ["임차인 {}, 보증금 5천만원", "임차인은 {}입니다", "tenant: {}", "{} is the tenant"])
+def test_foreign_name_is_whole(text: str, name: str) -> None:
+    assert values(text.format(name)).get("tenant_name") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("tenant John Smith May 1, 2027", "John Smith"),
+        ("Tenant is John Smith. A deposit of 5 million won", "John Smith"),
+        ("tenant John Smith Will pay", None),
+        ("임차인 Иван", None),
+    ],
+)
+def test_foreign_name_ends_where_it_ends(text: str, name: str | None) -> None:
+    assert values(text).get("tenant_name") == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "임차인 이름 고쳐줘",
         "임대인 성함은 아직 몰라요",
         "임대인 동의 없이 전대할 수 없다",
@@ -172,6 +326,7 @@ def test_every_note_has_its_sentence(language: str) -> None:
     notes = {
         *("elliptic_amount", "foreign_currency", "ambiguous_amount", "amount_range", "too_large", "conflicting"),
         *("impossible_date", "ambiguous_date", "incomplete_address", "several_names", "not_whole_years"),
+        *("not_understood", "included_in_rent", "not_a_birth_date"),
     }
     catalogue = resources.files("octo_cli.i18n").joinpath(f"{language}.toml").read_text(encoding="utf-8")
 

@@ -18,7 +18,10 @@ PLAIN = [
     ("can you draft a lease for my flat?", "contract"),
     ("Draft an NDA between Acme and Beta", "contract"),
     ("보증금 5천에 월세 50 원룸 빌려주려고 해", "contract"),
+    ("NDA 작성. 정보제공자 주식회사 소담, 정보수령자 김도현, 관할 서울중앙지방법원", "contract"),
+    ("전세 보증금 2억에서 2억 1천으로 올려서 갱신하려고 합니다.", "contract"),
     ("파이썬에 대해 알려주세요", "search"),
+    ("전세 계약 갱신하려면 어떻게 해?", "search"),
     ("전입신고는 언제까지 해야 하나요?", "search"),
     ("월세 얼마가 적당할까요?", "search"),
     ("임대차계약이 뭐야", "search"),
@@ -101,3 +104,16 @@ def test_language_follows_the_text_and_else_the_request() -> None:
 
 def test_order_before_a_long_paste_still_counts() -> None:
     assert understand(asked("임대차계약서 작성해줘\n" + "가나다라 " * 20_000)).category == "contract"
+
+
+@pytest.mark.parametrize("text", ["지급일을 말일로", "임대인 전화번호는 010-1234-5678", "월세 지급일은 25일입니다"])
+def test_a_field_told_without_a_verb_is_an_edit(text: str) -> None:
+    intent = understand(asked(text, LEASE))
+
+    assert intent.category == "contract"
+    assert intent.confidence >= LOW_CONFIDENCE
+
+
+@pytest.mark.parametrize("text", ["임대인 전화번호는 뭐야?", "지급일이 25일이 지나면 어떻게 돼", "회의를 3시로"])
+def test_a_question_or_another_matter_is_no_edit(text: str) -> None:
+    assert understand(asked(text, LEASE)).category != "contract"

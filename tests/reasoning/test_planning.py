@@ -140,3 +140,21 @@ def test_task_speaks_the_language_of_the_request() -> None:
 )
 def test_topic_is_what_is_left_of_a_question(text: str, topic: str) -> None:
     assert topic_of(text) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("전세 3억에 서울 마포구 아파트 계약서 써줘", {"document_type": "lease"}),
+        ("전세 보증금 2억에서 2억 1천으로 올려서 갱신하려고 합니다.", {"document_type": "lease"}),
+        ("전세 3억에 상가 계약서 써줘", {}),
+        ("전세 대출 계약서 써줘", {}),
+    ],
+)
+def test_the_deal_itself_names_the_document(text: str, inputs: dict[str, str]) -> None:
+    assert inputs_of(text) == [inputs]
+
+
+@pytest.mark.parametrize("text", ["지급일을 말일로", "임대인 전화번호는 010-1234-5678"])
+def test_a_field_told_without_a_verb_changes_the_document(text: str) -> None:
+    assert inputs_of(text, LEASE) == [{"document_id": "d-lease", "document_type": "lease"}]

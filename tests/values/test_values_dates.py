@@ -282,3 +282,21 @@ def test_what_is_shown_can_be_read_again() -> None:
         assert parse_date(show_date(day, "ko"), TODAY) == parse_date(show_date(day, "en"), TODAY) == day
     for number in range(1, 32):
         assert parse_day(show_day(number, "ko")) == parse_day(show_day(number, "en")) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("45년 3월 5일", date(1945, 3, 5)),
+        ("45.3.5", date(1945, 3, 5)),
+        ("'26.12.31", date(1926, 12, 31)),
+        ("26.1.5", date(2026, 1, 5)),
+        ("12월 31일", date(2025, 12, 31)),
+        ("2월 29일", date(2024, 2, 29)),
+        ("December 31", date(2025, 12, 31)),
+        ("2030-01-01", date(2030, 1, 1)),
+        ("1990년 3월 5일", date(1990, 3, 5)),
+    ],
+)
+def test_date_of_birth_is_in_the_past(text: str, expected: date) -> None:
+    assert parse_date(text, date(2026, 11, 21), past=True) == expected

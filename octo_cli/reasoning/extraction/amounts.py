@@ -3,6 +3,7 @@
 import re
 from bisect import bisect
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -16,6 +17,8 @@ from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
 ELLIPTIC: Final = "elliptic_amount"
+INCLUDED: Final = "included_in_rent"
+SHARE: Final = 0.7  # reckoned from another amount of the text
 
 
 def read_amounts(text: str, specs: Sequence[FieldSpec], room: Room) -> Iterator[Claim]:
@@ -25,11 +28,13 @@ def read_amounts(text: str, specs: Sequence[FieldSpec], room: Room) -> Iterator[
     if rent:
         labels = _with_bare_monthly(text, labels, rent)
     values = _values(text, labels, room)
-    pairs = tie(text, labels, values, _distance)
-    yield from _labelled(text, specs, labels, pairs)
+    pairs = tie(text, [label for label in labels if not _in_rent(text, label)], values, _distance)
     deposit = _field_called(specs, "보증금")
+    claims = [*_labelled(text, specs, labels, pairs), *_none(text, specs, labels)]
     if deposit and rent:
-        yield from _paired(text, values, pairs, (deposit, rent))
+        claims += _paired(text, values, pairs, (deposit, rent))
+    yield from claims
+    yield from _shares(text, specs, labels, claims)
 
 
 def no_rent(text: str, specs: Sequence[FieldSpec]) -> Label | None:
@@ -50,7 +55,91 @@ def _labelled(
             continue
         # "기존 월세 50만원에서 55만원으로" is about the rent, whatever field holds the former one.
         field = (_now(text, label, specs) if value.corrects else None) or label.fields[0]
+        if _is_maintenance(text, label) and _is_included(text, label, value):
+            value = value._replace(value=None, confidence=UNREAD, note=INCLUDED)
         yield _claim(field, value, LABELLED)
+
+
+_MAINTENANCE: Final = lazy(r"(?:월\s?)?관리비|(?:maintenance|management) (?:fee|charge)s?|service charge", re.I)
+_INCLUDED_AFTER: Final = lazy(r"\s?원?(?:을|를|이|가|은|는|도|까지)?\s?포함|,?\s(?:won\s)?(?:is\s)?included\b", re.I)
+_INCLUDING: Final = lazy(r"\b(?:includ(?:es?|ing)|inclusive of)\s(?:an?\s|the\s|monthly\s)*$", re.I)
+
+
+def _is_maintenance(text: str, label: Label) -> bool:
+    return _MAINTENANCE.fullmatch(text, label.start, label.end) is not None
+
+
+def _in_rent(text: str, label: Label) -> bool:
+    """ "관리비 포함 60만원": the amount behind it is the rent's."""
+    return _is_maintenance(text, label) and _INCLUDED_AFTER.match(text, label.end) is not None
+
+
+def _is_included(text: str, label: Label, value: Value) -> bool:
+    """The fee is a part of the rent: to be paid on top of it, it would be paid twice."""
+    start, end = min(label.start, value.start), max(label.end, value.end)
+    return (
+        _INCLUDED_AFTER.match(text, end) is not None or _INCLUDING.search(text[max(0, start - 32) : start]) is not None
+    )
+
+
+_ABSENT: Final = lazy(
+    r"\s?(?:은|는|이|가|을|를|도)?\s?[:：]?\s?(?:없이(?![가-힣])|없음|없고|없습니다|없어요?(?=\s?(?:$|[,.]))|"
+    r"없다(?=\s?(?:$|[,.])))"
+)
+_ABSENT_EN: Final = lazy(r"(?:^|[,.;\n]\s?|\bwith )(?:no|without)\s(?:any\s)?$|\bwithout\s(?:an?\s|any\s)?$", re.I)
+_MAY_BE_ABSENT: Final = frozenset(("보증금", "계약금"))
+
+
+def _none(text: str, specs: Sequence[FieldSpec], labels: list[Label]) -> Iterator[Claim]:
+    """ "계약금 없음" is an amount too: nothing. A rent of nothing is told by the kind of lease."""
+    fields = {
+        spec.name for spec in specs if spec.type == "won" and names_of(spec) & _MAY_BE_ABSENT and not spec.minimum
+    }
+    for label in labels:
+        if not label.fields or label.fields[0] not in fields or was_before(text, label):
+            continue
+        if match := _ABSENT.match(text, label.end):
+            yield Claim(label.fields[0], 0, label.start, match.end(), POSITIONED)
+        elif _ABSENT_EN.search(text[max(0, label.start - 16) : label.start]) and re.match(
+            r"\s?(?:$|[,.;])", text[label.end : label.end + 2]
+        ):
+            yield Claim(label.fields[0], 0, label.start, label.end, POSITIONED)
+
+
+NOT_UNDERSTOOD: Final = "not_understood"
+_PERCENT: Final = r"(?<![0-9.~∼-])(?P<percent>[0-9]{1,2}(?:\.[0-9]{1,2})?)\s?(?:%|퍼센트|프로(?![가-힣])|percent\b)"
+_SHARE_AFTER: Final = lazy(
+    rf"(?:은|는|이|가|을|를)?\s?[:：]?\s?(?:(?:is|of)\s)?(?:(?:전체\s?)?(?:보증금|전세금)의?\s?)?{_PERCENT}"
+    r"(?P<rest>\s?(?:이상|이하|이내|미만|초과|내외|정도|인상|증액|할인|[~∼-]))?",
+    re.I,
+)
+_SHARE_BEFORE: Final = lazy(rf"{_PERCENT}(?P<rest>)(?:를|을)?\s(?:of the deposit as (?:the|a)\s)?$", re.I)
+_SHARED: Final = frozenset(("계약금", "중도금"))
+
+
+def _shares(text: str, specs: Sequence[FieldSpec], labels: list[Label], claims: Sequence[Claim]) -> Iterator[Claim]:
+    """ "계약금 5%": that share of the deposit, if the text says how much the deposit is."""
+    fields = {spec.name for spec in specs if spec.type == "won" and names_of(spec) & _SHARED}
+    fields -= {claim.field for claim in claims}
+    deposit = _field_called(specs, "보증금")
+    deposits = {claim.value for claim in claims if claim.field == deposit}
+    amount = next(iter(deposits)) if deposit and len(deposits) == 1 else None
+    for label in labels:
+        if not label.fields or label.fields[0] not in fields:
+            continue
+        offset = max(0, label.start - 48)
+        match, start, end = _SHARE_AFTER.match(text, label.end), label.start, label.end
+        if match is None and (match := _SHARE_BEFORE.search(text[offset : label.start])):
+            start = offset + match.start()
+        elif match:
+            end = match.end()
+        if match is None:
+            continue
+        share = Decimal(amount) * Decimal(match["percent"]) / 100 if amount and not match["rest"] else None
+        if share is not None and share == int(share):
+            yield Claim(label.fields[0], int(share), start, end, LABELLED, None, SHARE)
+        else:
+            yield Claim(label.fields[0], None, start, end, LABELLED, NOT_UNDERSTOOD, UNREAD)
 
 
 def _claim(field: str, value: Value, tied: float) -> Claim:
@@ -175,11 +264,11 @@ def _near_labels(text: str, labels: list[Label], founds: list[Found[int]]) -> se
 
 # Between an amount and the one that replaces it.
 _CHANGED: Final = lazy(
-    r"\s?원?\s?,?\s?(?:에서|아니|아냐|아니다|아뇨|정정|말고|아니고|아니라|대신에?|보다는|→|->|=>|(?:이었|였|인|이)?(?:는데|데|지만)|이?\s?아니고)"
+    r"\s?원?\s?,?\s?(?:에서|(?:이|가|은|는|을|를)?\s?(?:아니고|아니라|말고)|아니|아냐|아니다|아뇨|정정|말고|아니고|아니라|대신에?|보다는|→|->|=>|(?:이었|였|인|이)?(?:는데|데|지만)|이?\s?아니고)"
     r",?\s?(?:이제|지금은|이번엔|앞으로)?\s?",
 )
 _CHANGED_EN: Final = lazy(
-    r"\s(?:won\s)?(?:to|but|→)\s|,?\s(?:no|sorry|wait|actually|i mean|or rather|rather)[,\s]\s?", re.I
+    r"\s(?:won\s)?(?:to|but(?:\srather)?|→)\s|,?\s(?:no|sorry|wait|actually|i mean|or rather|rather)[,\s]\s?", re.I
 )
 _CHANGING: Final = lazy(r"\b(?:from|change|raise|lower|increase|reduce|move|update|extend|not|cut)\b", re.I)
 

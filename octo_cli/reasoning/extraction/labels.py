@@ -34,6 +34,8 @@ _KEPT_AFTER: Final = lazy(
     re.I,
 )
 _THE_REST: Final = lazy(r"나머지|다른\s?(?:건|것|조건)|그\s?외|everything else|the rest|others", re.I)
+# "월세를 60만원으로 하고 특약은 그대로": what stays is the other.
+_CHANGED_FIRST: Final = lazy(r"(?:으로|로)[\s,]|(?:하|꾸|리|치|추|경하|정하)고,?\s(?=\S)")
 _KEPT_BEFORE: Final = lazy(
     r"\b(?:keep|leave|retain|don['’]?t (?:change|touch))\s(?:the\s|my\s|our\s)?(?:\w{1,12}\s)?$", re.I
 )
@@ -88,7 +90,7 @@ def is_kept(text: str, label: Label, until: int) -> bool:
     if _KEPT_BEFORE.search(text[max(0, label.start - 30) : label.start]):
         return True
     match = _KEPT_AFTER.match(text, label.end, until)
-    return match is not None and not _THE_REST.search(match[0])
+    return match is not None and not (_THE_REST.search(match[0]) or _CHANGED_FIRST.search(match[0]))
 
 
 def is_none(text: str, label: Label) -> bool:

@@ -1,6 +1,7 @@
 """Names: who is the landlord, who the tenant, told by the role word beside them. No guess at which word is a name."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -94,7 +95,7 @@ _LINK: Final = lazy(
     r"\s(?:is|will\sbe|shall\sbe|should\sbe|named|called|as|to|changes?\sto)\s(?:now\s)?(?:mr\.?\s|ms\.?\s|mrs\.?\s|dr\.?\s)?|,\s(?=[A-Z])|\s{1,2})",
     re.I,
 )
-_FROM: Final = lazy(r"\s?(?:에서|말고|아니고|아니라)\s{1,2}|\sto\s")
+_FROM: Final = lazy(r"\s?(?:에서|(?:이|가|을|를)?\s?(?:말고|아니고|아니라)),?\s{1,2}|,?\s(?:to|but(?:\srather)?)\s")
 _COPULAS: Final = ("이고", "고", "이며", "며", "입니다", "이에요", "예요", "야", "이야", "라고", "이라고")
 _COMPANY: Final = ("와", "과", "랑", "이랑", "하고", "의")
 _TOPICS: Final = ("은", "는", "이", "가", "을", "를", "께서", "도")
@@ -108,8 +109,8 @@ def _after(text: str, label: Label, starts: set[int]) -> _Name | None:
     position = link.end()
     if position in starts:
         return None
-    if re.match(r"from\s", text[position:]):
-        position += 5
+    if leaving := re.match(r"(?:from|not)\s", text[position : position + 5]):
+        position += leaving.end()
     name = _name_at(text, position)
     if name is None:
         return None
@@ -117,12 +118,14 @@ def _after(text: str, label: Label, starts: set[int]) -> _Name | None:
     replacement = _name_at(text, change.end()) if change else None
     if replacement is not None:
         return replacement
+    if leaving and leaving[0].startswith("not"):
+        return None
     return name if _introduced(text, link["link"], name) else None
 
 
 def _introduced(text: str, link: str, name: _Name) -> bool:
     """Whether what follows a word after a role shows that the word is a name: 동의 in "임대인 동의 없이" is none."""
-    if name.value[0].isascii() or is_organisation(name.value):
+    if not "가" <= name.value[0] <= "힣" or is_organisation(name.value):
         return True
     colon = link.strip() in (":", "：", "=", "(")
     if name.particle.startswith(("씨", "님")) or name.particle in _COPULAS:
@@ -148,7 +151,11 @@ _SAYS: Final = lazy(
     r"(?:이고|이며|이에요|예요|입니다|이야|야|임|이다|인데|이자|고요|이고요|이라고|으로|로)?\s?(?:$|[,.;:)\n!]|\s)"
 )
 _BEFORE_KO: Final = lazy(r"(?<![가-힣])([가-힣]{2,8})(?:\s(?:씨|님)(?:가|이|은|는)?)?(\s?\(|\s)$")
-_LATIN: Final = r"[A-Z][A-Za-z'’.-]{0,30}(?:\s(?:&\s)?[A-Z][A-Za-z'’.-]{0,30}){0,4}"
+_CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĐƠƯĂŁŠŽČŚŻŐĆĽŘĞİŞẠ-Ỹ]"
+_LATIN_WORD: Final = rf"{_CAPITAL}[A-Za-zÀ-ÖØ-öø-ɏẠ-ỹ'’.-]{{0,30}}"
+# The small words within a name: Ludwig van Beethoven, Maria de la Cruz.
+_SMALL: Final = r"(?:&|van|von|de|del|della|di|da|dos|du|der|den|la|le|bin|binti|ibn|al|el)"
+_LATIN: Final = rf"{_LATIN_WORD}(?:\s(?:{_SMALL}\s){{0,2}}{_LATIN_WORD}){{0,4}}"
 _BEFORE_EN: Final = lazy(
     rf"({_LATIN})(?:\s(?:is|as|will\sbe|shall\sbe)\s(?:the\s|my\s|our\s|a\s)?|\s?\((?:the\s|as\s|hereinafter\s)?|,\s(?:the|as|as\sthe)\s)$"
 )
@@ -161,7 +168,7 @@ def _before(text: str, label: Label) -> _Name | None:
     offset = max(0, label.start - 70)
     head = text[offset : label.start]
     if latin := _BEFORE_EN.search(head):
-        value = _latin(latin[1])
+        value = _latin(latin[1], "")
         start = offset + latin.end(1) - len(value or "")
         return _Name(value, start, start + len(value), "", start + len(value)) if value else None
     korean = _BEFORE_KO.search(head)
@@ -194,7 +201,7 @@ def _name_at(text: str, position: int) -> _Name | None:
     if firm := _ORGANISATION.match(text, position):
         return _firm(firm[0], position)
     if latin := _LATIN_NAME.match(text, position):
-        value = _latin(latin[0], leading=True)
+        value = _latin(latin[0], text[latin.end() : latin.end() + 4], leading=True)
         if value is None:
             return None
         end = position + len(value)
@@ -227,8 +234,31 @@ def _without_particle(words: str) -> tuple[str, str]:
     return (f"{head} {stem}" if head else stem), particle
 
 
-def _latin(words: str, *, leading: bool = False) -> str | None:
-    """Capitalised words as a name: without everyday words at their head (or, if it must begin there, none at all)."""
+# Everyday words that are parts of names too: Nguyen Van An, Theresa May, John A. Smith.
+_ALSO_NAMES: Final = frozenset(("an", "a", "may", "will", "april", "june", "august", "to", "at", "i", "no", "mr", "dr"))
+
+
+def _ends_a_name(parts: list[str], index: int, after: str) -> bool | None:
+    """Whether the name ends before a word that is also an everyday one; None if nobody can tell."""
+    word, last = parts[index], index + 1 == len(parts)
+    if parts[index - 1].endswith(".") and len(parts[index - 1]) > 2:
+        return True  # a new sentence
+    if word.lower().strip(".,'") not in _ALSO_NAMES or (last and re.match(r"\s\d", after)):
+        return True
+    if re.fullmatch(r"[A-Z]\.", word) and not last:
+        return False
+    if word in ("An", "To", "May", "Will", "April", "June", "August") and last and not re.match(r"\s[a-z]", after):
+        return False
+    return None
+
+
+def _latin(words: str, after: str, *, leading: bool = False) -> str | None:
+    """Capitalised words as a name: without everyday words at their head (or, if it must begin there, none at all).
+
+    Whole or not at all: where it cannot be told whether the name goes on, there is none.
+    """
+    if after and (unicodedata.combining(after[0]) or (after[0].isalpha() and not "가" <= after[0] <= "힣")):
+        return None
     parts = words.split()
     while parts and parts[0].lower().strip(".,'") in NO_LATIN_NAMES and not leading:
         parts.pop(0)
@@ -236,6 +266,11 @@ def _latin(words: str, *, leading: bool = False) -> str | None:
         return None
     for index, part in enumerate(parts):
         if index and part.lower().strip(".,'") in NO_LATIN_NAMES:
+            ends = _ends_a_name(parts, index, after)
+            if ends is None:
+                return None
+            if not ends:
+                continue
             parts = parts[:index]
             break
     value = " ".join(parts)
@@ -285,7 +320,7 @@ def _givers(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
         return
     for match in _GIVES_EN.finditer(text):
         for field, group in ((giver, 1), (taker, 2)):
-            if value := _latin(match[group]):
+            if value := _latin(match[group], text[match.end(group) : match.end(group) + 4]):
                 yield Claim(field, value, match.end(group) - len(value), match.end(group), INFERRED)
     for field, pattern, group in ((giver, _GIVES, 1), (taker, _GIVES, 2), (taker, _TAKES, 1)):
         for match in pattern.finditer(text):

@@ -6,11 +6,11 @@ from datetime import date
 from typing import Final, TypeVar
 
 from octo_cli.reasoning.extraction.claims import LABELLED, POSITIONED, Claim
-from octo_cli.reasoning.extraction.labels import Label, find_labels, kept_fields, names_of
+from octo_cli.reasoning.extraction.labels import Label, find_labels, is_none, kept_fields, names_of
 from octo_cli.reasoning.extraction.room import Room
 from octo_cli.reasoning.extraction.tying import Value, tie
-from octo_cli.values.dates import find_dates, find_days, find_months
-from octo_cli.values.found import Found
+from octo_cli.values.dates import find_dates, find_days, find_months, parse_date
+from octo_cli.values.found import UNREAD, Found, Unreadable
 from octo_cli.values.patterns import lazy
 from octo_cli.wire.forms import FieldSpec
 
@@ -21,22 +21,86 @@ _BREAK: Final = lazy(r"[\n;]|[.!?。]\s|\s/\s")
 
 def read_dates(text: str, specs: Sequence[FieldSpec], today: date) -> Iterator[Claim]:
     """Claims for the date fields: by a label, by the payment they are the day of, by 부터 and 까지."""
-    labels = _without_overlaps([*find_labels(text, specs, "date"), *_payment_labels(text, specs)])
+    payments = list(_payment_labels(text, specs))
+    named = (one for one in find_labels(text, specs, "date") if not (_is_payment(text, one, ()) and is_none(text, one)))
+    labels = _without_overlaps([*named, *payments])
     values = _values(find_dates(text, today), text)
-    pairs = tie(text, labels, values, _date_distance)
     bounds = _Bounds(text, specs)
+    pairs = {
+        value.start: label
+        for label, value in tie(text, labels, values, _date_distance)
+        if not (_is_payment(text, label, payments) and _is_apart(text, label, value, bounds))
+    }
     kept = kept_fields(text, labels)
-    fields = {value.start: _preferred(label.fields) for label, value in pairs}
+    births = _births(specs)
     for value, previous in zip(values, [None, *values], strict=False):
-        labelled = fields.get(value.start)
+        label = pairs.get(value.start)
+        labelled = _preferred(label.fields) if label else None
         bound = bounds.field_of(value, previous)
         # "계약은 3월 1일부터" tells when the term begins, not when the contract is made.
-        if value.start in fields and not (bound and _yields(labelled, bounds)):
+        if label and not (bound and _yields(labelled, bounds)):
             field, tied = labelled, LABELLED
         else:
-            field, tied = bound, POSITIONED
+            field, tied = bound or _signed(text, specs, value) or bounds.of_term(value), POSITIONED
         if field and field not in kept:
-            yield _claim(field, value, tied)
+            claim = _claim(field, value, tied)
+            yield _born(text, claim, today) if field in births else claim
+
+
+_BIRTH_NAME: Final = lazy(r"(?:birth|birth_?date|birth_?day|date_of_birth)$")
+_BIRTH_WORD: Final = lazy(r"생년월일|출생일|date of birth|birth ?date|birthday", re.I)
+_YEAR: Final = lazy(r"[0-9]{4}|'?[0-9]{2}\s?(?:년|[./-])\s?[0-9]{1,2}\s?(?:월|[./-]\s?[0-9])")
+NOT_A_BIRTH_DATE: Final = "not_a_birth_date"
+
+
+def _births(specs: Sequence[FieldSpec]) -> set[str]:
+    dates = (spec for spec in specs if spec.type == "date")
+    return {
+        spec.name
+        for spec in dates
+        if _BIRTH_NAME.search(spec.name) or any(_BIRTH_WORD.search(name) for name in names_of(spec))
+    }
+
+
+def _born(text: str, claim: Claim, today: date) -> Claim:
+    """Nobody is born tomorrow: 45년 is 1945. Without a year it is no date of birth."""
+    if claim.value is None:
+        return claim
+    written = text[claim.start : claim.end]
+    if _YEAR.search(written):
+        try:
+            day = parse_date(written, today, past=True)
+        except Unreadable:
+            return claim._replace(value=None, read=UNREAD, note=NOT_A_BIRTH_DATE)
+        if day <= today:
+            return claim._replace(value=day.isoformat())
+    return claim._replace(value=None, read=UNREAD, note=NOT_A_BIRTH_DATE)
+
+
+_PAYMENTS: Final = lazy(r"(?:가?계약금|중도금|잔금)|(?:down|interim) payment|balance", re.I)
+
+
+def _is_payment(text: str, label: Label, payments: Sequence[Label]) -> bool:
+    return label in payments or (not label.fields and _PAYMENTS.fullmatch(text, label.start, label.end) is not None)
+
+
+def _is_apart(text: str, label: Label, value: Value, bounds: "_Bounds") -> bool:
+    """The date is not the day of the payment: "계약금 500만원, 2027년 3월 1일부터 2년" tells of the term."""
+    if bounds.begins(value) or bounds.of_term(value):
+        return True
+    return "," in re.sub(r"(?<=\d),(?=\d{3})", "", text[label.end : value.anchor])
+
+
+_SIGNED: Final = lazy(
+    r"\s?(?:에|자로?)?\s?계약(?:을\s)?(?=\s?$|[,.]|\s?(?:하고|하며|하기로|합니다|할게|할\s|함|체결(?!일)|예정|진행))"
+)
+
+
+def _signed(text: str, specs: Sequence[FieldSpec], value: Value) -> str | None:
+    """ "3월 15일에 계약하고": the day on which the contract is made."""
+    if _SIGNED.match(text, value.end) is None:
+        return None
+    return next((spec.name for spec in specs if spec.type == "date" and "계약일" in names_of(spec)), None)
 
 
 def _yields(field: str | None, bounds: "_Bounds") -> bool:
@@ -82,8 +146,9 @@ def _claim(field: str, value: Value, tied: float) -> Claim:
     return Claim(field, plain, value.start, value.end, tied, value.note, value.confidence)
 
 
-_CHANGED: Final = lazy(r",?\s?(?:에서|아니|아냐|말고|아니고|아니라|대신에?|→|->|=>)\s?")
-_CHANGED_EN: Final = lazy(r"\s(?:to|→)\s", re.I)
+_CHANGED: Final = lazy(r",?\s?(?:에서|(?:이|가|은|는|을|를)?\s?(?:아니고|아니라|아니|아냐|말고)|대신에?|→|->|=>),?\s?")
+_CHANGED_EN: Final = lazy(r"\s(?:to|→)\s|,?\sbut\s(?:rather\s)?(?:on\s|from\s)?", re.I)
+_NOT_EN: Final = lazy(r"\bnot\s(?:on\s|from\s|for\s)?$", re.I)
 _INTO: Final = lazy(r"\s?(?:으로|로)\s?(?:바꾸|바꿔|변경|옮|미루|미뤄|당겨|연장|늘|줄|조정|수정|해)")
 _FROM: Final = lazy(r"\b(?:change|move|postpone|extend|shorten|update|reschedule)\b", re.I)
 
@@ -103,7 +168,9 @@ def _replaces(text: str, previous: Value, found: Found[T]) -> bool:
     between = text[previous.end : found.start]
     if _CHANGED.fullmatch(between):
         return "에서" not in between or _INTO.match(text, found.end) is not None
-    if _CHANGED_EN.fullmatch(between):
+    if change := _CHANGED_EN.fullmatch(between):
+        if "but" in change[0]:
+            return _NOT_EN.search(text[max(0, previous.anchor - 9) : previous.anchor]) is not None
         return _FROM.search(text[max(0, previous.anchor - 40) : previous.anchor]) is not None
     return False
 
@@ -129,6 +196,21 @@ class _Bounds:
         self._text = text
         self._start = _first(dates, "start_date", "effective_date", "valid_from", "start")
         self._end = _first(dates, "end_date", "valid_to", "expiry_date", "end")
+
+    _FOR_A_TERM = lazy(
+        r"\s(?:\d{1,3}\s?(?:년|개월)|[일이삼]년)(?!\s?(?:전|후|뒤|내|이내|\d))|"
+        r",?\sfor\s(?:a\s(?:period|term)\sof\s)?(?:\d{1,3}|an?|one|two|three|four|five)[\s-](?:year|month)",
+        re.I,
+    )
+
+    def begins(self, value: Value) -> bool:
+        """부터 or "from" stands beside the date, whatever begins then."""
+        before = self._text[max(0, value.start - 24) : value.start]
+        return self._SINCE.match(self._text, value.end) is not None or self._SINCE_BEFORE.search(before) is not None
+
+    def of_term(self, value: Value) -> str | None:
+        """The start, if a length follows the date: "2027년 3월 1일 2년", "March 1, 2027 for two years"."""
+        return self._start if self._FOR_A_TERM.match(self._text, value.end) else None
 
     def is_bound(self, field: str | None) -> bool:
         return field is not None and field in (self._start, self._end)
@@ -161,7 +243,7 @@ def _payment_labels(text: str, specs: Sequence[FieldSpec]) -> Iterator[Label]:
         payments = [one for one in won if one.name == stem or one.name.startswith(f"{stem}_")]
         if spec.type == "date" and stem != spec.name and payments:
             for label in find_labels(text, payments[:1], "won"):
-                if label.fields:
+                if label.fields and not is_none(text, label):
                     yield Label(label.start, label.end, (spec.name,))
 
 

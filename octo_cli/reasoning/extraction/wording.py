@@ -13,9 +13,22 @@ from octo_cli.wire.forms import Choice, FieldSpec
 
 # Lists: "특약: 반려동물 금지, 금연", "특약으로 … 넣어줘".
 
-_COLON: Final = lazy(r"(?:은|는)?\s{0,2}[:：]\s{0,2}([^\n]{2,600})")
+ADDITION: Final = "addition"  # what is to be put to the list that is there
+
+_COLON: Final = lazy(r"(?:은|는|에|으로)?(?P<adds>\s?추가)?\s{0,2}[:：]\s{0,2}(?P<items>[^\n]{2,600})")
 _ADDED: Final = lazy(
-    r"(?:으로|로|에|은|는)\s([^\n.;]{2,200}?)(?:을|를|도)?\s?(?:넣어|추가|적어|써\s?줘|포함|기재|반영)"
+    r"(?:으로|로|에|에다가?|에는|은|는)\s(?P<items>[^\n.;]{2,200}?)(?:을|를|도)?\s?"
+    r"(?:넣어|(?:추가|포함|기재|반영)(?!\s?(?:하지|안|불))|적어|써\s?줘)"
+)
+_ADDING: Final = lazy(r"(?:추가|\badd(?:itional)?(?:\s(?:an?|the|another|these))?)\s?$", re.I)
+_EMPTIED: Final = lazy(
+    r"(?:은|는|을|를|이|가)?\s?(?:전부|모두|다|싹|전체)\s?(?:빼|삭제|지워|없애|제거)(?!지\s|\s?하지)|"
+    r"(?:은|는|이|가)?\s?[:：]?\s?없(?:음|습니다|이(?=\s?(?:$|[,.]|작성|써|만들)))"
+)
+_REPORTED: Final = lazy(r"(?<=[는한된]다)고$|(?<=[가-힣])이?라고$")
+_KEPT_FIRST: Final = lazy(r"(?:그대로|기존|유지|지금|나머지|빼고|말고|없이)")
+_QUOTED: Final = lazy(
+    r"^[\"'“‘「](?P<body>[^\"'”’」]{2,198})[\"'”’」](?:(?:이)?라(?:고|는)(?:\s(?:내용|조항|문구))?|조항|내용)?\s?$"
 )
 _ITEMS: Final = lazy(r"\s*(?:;|•|·|(?:^|(?<=\s))(?:\d{1,2}[.)]|\(\d{1,2}\)|[①-⑳])|,(?!\d{3}))\s*")
 _UNFINISHED: Final = lazy(r"(?:[하되이지주두]고|며|면|경우|시|때|및|또는|거나|if|when|and|or)$")
@@ -25,14 +38,21 @@ _SENTENCE_END: Final = lazy(r"(?<=[가-힣a-z)])[.!]\s+(?=\S)")
 def read_lists(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
     """Claims for the list fields: what follows their label and a colon, or is to be added under it."""
     for label in find_labels(text, specs, "list"):
+        if not label.fields:
+            continue
+        if emptied := _EMPTIED.match(text, label.end):
+            yield Claim(label.fields[0], [], label.start, emptied.end(), LABELLED)
+            continue
         listed = _COLON.match(text, label.end)
         match = listed or _ADDED.match(text, label.end)
-        if match is None or not label.fields:
+        if match is None or (not listed and _KEPT_FIRST.match(match["items"])):
             continue
-        body = _SENTENCE_END.split(match[1])[0] if listed else match[1]
-        body = body.rstrip(" .,")
+        body = _SENTENCE_END.split(match["items"])[0] if listed else _QUOTED.sub(r"\g<body>", match["items"])
+        body = _REPORTED.sub("", body.rstrip(" .,"))
+        start = match.start("items") + match["items"].find(body)
+        adds = not listed or listed["adds"] or _ADDING.search(text[max(0, label.start - 12) : label.start])
         if items := _items(body):
-            yield Claim(label.fields[0], items, match.start(1), match.start(1) + len(body), LABELLED)
+            yield Claim(label.fields[0], items, start, start + len(body), LABELLED, ADDITION if adds else None)
 
 
 def _items(body: str) -> list[str]:
@@ -50,6 +70,7 @@ _TOLD: Final = lazy(
 )
 _BARE: Final = lazy(r"(?:은|는)\s(?P<value>[^\n;,.]{1,12}?)(?<![고다해요자줘서면지])\s?(?:[,.]|$)")
 _TEXT_END: Final = lazy(r"\s/\s|(?<=[가-힣a-z0-9)])\.\s|\.$|,\s(?=[가-힣A-Za-z ]{1,14}(?:[:：]|은\s|는\s))")
+_INSTEAD: Final = lazy(r".{1,30}?(?:(?:이|가)\s?아니(?:라|고)|\s?말고),?\s(?=\S)")
 _PURPOSE_KO: Final = lazy(r"(?:^|[,.\n:]|위해|위하여|(?:은|는)\s)\s{0,2}(?P<value>[^,.\n:]{2,60}?)(?:을|를)\s?목적으로")
 _PURPOSE_EN: Final = lazy(
     r"\bfor (?:the (?:sole )?purposes? of (?P<stated>[^,.;\n]{3,100})|(?P<doing>(?:evaluating|exploring|discussing|"
@@ -71,11 +92,33 @@ def read_texts(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
                 continue
             value = _TEXT_END.split(match["value"])[0].rstrip(" ,.")
             tied = LABELLED if given else INFERRED
+            start = match.start("value")
+            if not given and (instead := _INSTEAD.match(value)):
+                start, value = start + instead.end(), value[instead.end() :]
             if value:
-                yield Claim(label.fields[0], value, match.start("value"), match.start("value") + len(value), tied)
+                yield Claim(label.fields[0], value, start, start + len(value), tied)
+    yield from _parts(text, specs)
     purpose = next((spec.name for spec in specs if spec.type == "text" and "목적" in names_of(spec)), None)
     if purpose:
         yield from _purposes(text, purpose)
+
+
+_PART_NAMES: Final = frozenset(("임차할 부분", "임대할 부분", "leased part"))
+_FLOOR: Final = r"(?:지하\s?)?[0-9]{1,3}층(?:\s?[0-9]{1,4}호)?|[0-9]{1,4}호"
+_PART: Final = lazy(
+    rf"건물\s?(?:전체\s?)?(?:중|가운데)(?:에서)?\s(?:에\s)?(?P<inside>{_FLOOR})(?:만|을|를)|"
+    rf"(?<![0-9가-힣])(?P<alone>{_FLOOR})만\s?(?:을\s)?(?:임대|임차|빌|세\s?(?:놓|주|줄|내)|사용|계약)"
+)
+
+
+def _parts(text: str, specs: Sequence[FieldSpec]) -> Iterator[Claim]:
+    """ "2층 201호만 임대", "건물 중 1층만": not the whole is let."""
+    field = next((spec.name for spec in specs if spec.type == "text" and names_of(spec) & _PART_NAMES), None)
+    if field is None:
+        return
+    for match in _PART.finditer(text):
+        group = "inside" if match["inside"] else "alone"
+        yield Claim(field, match[group], match.start(group), match.end(group), POSITIONED)
 
 
 def _purposes(text: str, field: str) -> Iterator[Claim]:
