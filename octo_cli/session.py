@@ -214,17 +214,15 @@ class _Work:
         output = self.command.output
         if output is None or summary.status != "completed":
             return
-        is_folder = os.path.isdir(output) or not output.suffix  # noqa: PTH112 (a name too long is no folder, and no crash)
-        if summary.documents and (is_folder or output.suffix.lower() == ".md"):
+        path = _answer_path(output, summary)
+        if path is None:
             return
-        if is_folder:
-            output /= f"answer{SUFFIXES[summary.format]}"
         text = (
             summary.result
             if isinstance(summary.result, str)
             else json.dumps(summary.result, ensure_ascii=False, indent=2)
         )
-        await asyncio.to_thread(write_once, output, text.rstrip("\n") + "\n")
+        await asyncio.to_thread(write_once, path, text.rstrip("\n") + "\n")
 
     async def _ended(self, error: OctoError, status: int) -> Outcome:
         """The outcome of a run cut short, with what is known of the thread as it stands."""
@@ -238,6 +236,15 @@ class _Work:
         # "last" would be another thread than the one that did not come to be.
         problem = Problem(error.code, message, hint if self.thread_id or not cut_short else None)
         return Outcome(structs.replace(summary, status="cancelled" if cut_short else "failed", error=problem), status)
+
+
+def _answer_path(output: Path, summary: Summary) -> Path | None:
+    """Where the answer goes; None when `output` was meant for the documents that were made."""
+    # os.path, not pathlib: a name too long is no folder, and no crash.
+    is_folder = os.path.isdir(output) or not output.suffix  # noqa: PTH112
+    if summary.documents and (is_folder or output.suffix.lower() == ".md"):
+        return None
+    return output / f"answer{SUFFIXES[summary.format]}" if is_folder else output
 
 
 def _status(summary: Summary) -> int:

@@ -126,8 +126,9 @@ def _output(text: str | None, format: str, cwd: Path) -> Path | None:
     if text is None:
         return None
     path = (cwd / Path(text).expanduser()).absolute()
-
-    if os.path.isdir(path) or text.endswith(("/", os.sep)) or path.suffix.lower() in ("", ".md", SUFFIXES[format]):  # noqa: PTH112
+    # os.path, not pathlib: a name too long is no folder, and no crash.
+    is_folder = text.endswith(("/", os.sep)) or os.path.isdir(path)  # noqa: PTH112
+    if is_folder or path.suffix.lower() in ("", ".md", SUFFIXES[format]):
         return path
     raise UsageError("output_suffix", value=text, suffix=path.suffix)
 

@@ -68,7 +68,7 @@ def _chosen(field: FormField, raw: Any) -> Any:
         field=field.name,
         label=field.label,
         value=said,
-        accepts=", ".join(field.choices),
+        accepts=", ".join(field.choice_labels or field.choices),
         reason="not_a_choice",
         details={"text": said},
     )

@@ -95,5 +95,5 @@ def test_several_results_are_named_with_what_came_of_them() -> None:
 
     assert "3건 가운데 1건" in answer
     assert "lease.md에 썼습니다." in answer
-    assert "폴더가 없습니다. octo config set" in answer
+    assert "폴더가 없습니다.\n→ octo config set" in answer
     assert "건너뛰었습니다" in answer

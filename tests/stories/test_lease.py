@@ -276,3 +276,23 @@ def test_an_existing_file_of_other_content_is_never_overwritten(octo: Octo) -> N
     assert (octo.folder / "lease.md").read_text(encoding="utf-8") == "내 글"
     assert done.json["documents"][0]["path"].endswith("lease-v2.md")
     assert (octo.folder / "lease-v2.md").exists()
+
+
+def test_an_addition_adds_and_a_correction_takes_the_right_side(octo: Octo) -> None:
+    octo("ask", LEASE, *octo.answered(), "--set", "special_terms=재임대 금지; 벽지 원상복구", "--approve")
+    octo("ask", "특약에 반려동물 금지 추가해줘", "--thread", "last")
+    (question,) = octo("resume", "last", "--json").json["interrupts"]
+    fields = {field["name"]: field["value"] for field in question["fields"]}
+    assert fields["special_terms"][:2] == ["재임대 금지", "벽지 원상복구"]
+    assert any("반려동물" in term for term in fields["special_terms"][2:])
+    octo("resume", "last", "--submit", "--approve")
+    (question,) = octo("ask", "월세를 55만원이 아니라 60만원으로 해줘", "--thread", "last", "--json").json["interrupts"]
+    assert {field["name"]: field["value"] for field in question["fields"]}["rent_amount"] == 600_000
+
+
+def test_dependent_fields_come_in_one_answer(octo: Octo) -> None:
+    asked = octo("ask", LEASE, "--json").json
+    broker = {"broker_office": "한빛공인중개사사무소", "broker_name": "이공인"}
+    done = octo("resume", asked["thread_id"], *octo.answered({**REST, **broker}), "--approve", "--json")
+    assert done.status == 0, done.out
+    assert "한빛공인중개사사무소" in octo.documents[0].read_text(encoding="utf-8")

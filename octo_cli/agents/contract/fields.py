@@ -27,23 +27,30 @@ def propose(fields: Fields, proposals: Iterable[Proposal], *, over_user: bool = 
     """`fields` with what a mind read from a text. A value a person gave stays, unless they now ask for another."""
     proposed = dict(fields)
     for proposal in proposals:
-        known = proposed.get(proposal.field)
-        if proposal.note == "addition" and known is not None and isinstance(known.value, list):
-            added = [item for item in proposal.value or [] if item not in known.value]
-            proposal = structs.replace(proposal, value=[*known.value, *added], note=None)
-        if known is not None and known.provenance == "user" and not over_user:
-            continue
-        if known is not None and known.value == proposal.value and proposal.value is not None:
-            continue
-        proposed[proposal.field] = FieldValue(
-            value=proposal.value,
-            raw=proposal.raw,
-            provenance="extracted" if proposal.value is not None else "none",
-            confidence=proposal.confidence,
-            span=proposal.span,
-            note=proposal.note,
-        )
+        known = proposed.get(proposal.field, FieldValue())
+        if known.provenance != "user" or over_user:
+            proposed[proposal.field] = _read(proposal, known)
     return proposed
+
+
+def _read(proposal: Proposal, known: FieldValue) -> FieldValue:
+    value, note = proposal.value, proposal.note
+    if note == "addition":
+        before = known.value if isinstance(known.value, list) else []
+        value, note = [*before, *(item for item in value if item not in before)], None
+    if value is None and known.value is not None:
+        # Something was said of it that could not be read: the value stays, and is looked at again.
+        return structs.replace(known, note=note, confirmed=False)
+    if value is not None and value == known.value:
+        return known
+    return FieldValue(
+        value=value,
+        raw=proposal.raw,
+        provenance="none" if value is None else "extracted",
+        confidence=proposal.confidence,
+        span=proposal.span,
+        note=note,
+    )
 
 
 def submit(
