@@ -164,7 +164,9 @@ def _integer(raw: Any, _: date) -> int:
 
 def _decimal(raw: Any, _: date) -> str:
     """A number as its shortest text, so that nothing is rounded; an area's unit may follow it."""
-    text = re.sub(r"[ ]?(?:㎡|m²|m2|제곱미터)$", "", half_width(one_line(_string(raw)))).replace(",", "")
+    text = re.sub(r"[ ]?(?:㎡|m²|m2|제곱미터)$", "", half_width(one_line(_string(raw))))
+    # A comma groups thousands; where it may be a decimal point (84,97) it is asked again.
+    text = text.replace(",", "") if re.fullmatch(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?", text) else text
     try:
         number = Decimal(text)
     except InvalidOperation as exc:

@@ -159,6 +159,7 @@ def test_what_is_plainly_said_is_read(text: str, expected: dict[str, Any]) -> No
         ("보증금 5천만원, 계약금 10% 이상", "down_payment", "not_understood"),
         ("월세 50만원(관리비 10만원 포함)", "maintenance_fee", "included_in_rent"),
         ("60만원에 관리비 5만원 포함", "maintenance_fee", "included_in_rent"),
+        ("2천/80 반전세 계약서 써줘", "deposit", "conflicting"),
         ("rent 600,000 won including maintenance fee of 50,000 won", "maintenance_fee", "included_in_rent"),
         ("임차인 생년월일은 2030년 3월 5일", "tenant_birth", "not_a_birth_date"),
         ("임차인 생년월일은 3월 5일", "tenant_birth", "not_a_birth_date"),

@@ -163,11 +163,13 @@ def _paired(
     for first, second in pairwise(values):
         if not _PAIR.fullmatch(text[first.end : second.anchor]):
             continue
-        heads = by_value.get(first)
+        heads, tail = by_value.get(first), by_value.get(second)
         slashed = "/" in text[first.end : second.anchor]
-        if heads is None and slashed and second not in by_value:
+        # In 2천/80 반전세 the word behind speaks of both.
+        untold = tail is None or (slashed and tail.start >= second.end)
+        if heads is None and slashed and untold:
             yield _claim(deposit, first, POSITIONED)
-        if second not in by_value and (slashed if heads is None else deposit in heads.fields):
+        if untold and (slashed if heads is None else deposit in heads.fields):
             yield _claim(rent, second, POSITIONED)
 
 
