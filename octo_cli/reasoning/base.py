@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from octo_cli.wire.forms import FieldSpec, Issue, Proposal
-from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Message, Plan, StepResult, TypeCard
+from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard
 
 # Below this a mind says that it does not know what is asked, and the person is asked instead.
 LOW_CONFIDENCE: Final = 0.5
@@ -26,7 +26,6 @@ class Request(Struct, frozen=True):
     agents: tuple[AgentCard, ...] = ()
     document_types: tuple[TypeCard, ...] = ()
     documents: tuple[DocumentRef, ...] = ()
-    history: tuple[Message, ...] = ()
     chosen: Mapping[str, str] = {}
 
 
