@@ -6,6 +6,7 @@ OctoError
 ├── NotFound                4  no such thread, checkpoint, document or type
 ├── StorageError            5  unreachable, corrupt, read-only, full, or written by a newer Octo
 ├── ModelError              6  no key, refused, unreachable; `octo resume` continues
+│   └── UnusableAnswer      6  answered, but not with what was asked for
 ├── ThreadBusy              7  another process is running the thread
 ├── TimedOut              124  `--timeout` reached
 └── Failed                  1  everything else that ended the work
@@ -48,6 +49,10 @@ class StorageError(OctoError):
 
 class ModelError(OctoError):
     status = 6
+
+
+class UnusableAnswer(ModelError):
+    """A model answered, but not with what was asked for, and being told so did not help."""
 
 
 class ThreadBusy(OctoError):

@@ -7,9 +7,35 @@ An agent with stages of its own hands in a compiled LangGraph graph over `StepSt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from octo_cli.agents.kit import Ask, Done, Kit, StepOutput, StepState, Task, Work, as_graph, ask, emit, result_of
+    from octo_cli.agents.kit import (
+        Ask,
+        Call,
+        Done,
+        Kit,
+        StepOutput,
+        StepState,
+        Task,
+        Work,
+        as_graph,
+        ask,
+        emit,
+        result_of,
+    )
 
-__all__ = ["Ask", "Done", "Kit", "StepOutput", "StepState", "Task", "Work", "as_graph", "ask", "emit", "result_of"]
+__all__ = [
+    "Ask",
+    "Call",
+    "Done",
+    "Kit",
+    "StepOutput",
+    "StepState",
+    "Task",
+    "Work",
+    "as_graph",
+    "ask",
+    "emit",
+    "result_of",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
@@ -15,13 +15,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
+from octo_cli.agents import approvals
+from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.documents.catalog import Catalog
-from octo_cli.errors import ModelError, OctoError, StorageError
+from octo_cli.errors import Failed, ModelError, OctoError, StorageError
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.base import Reasoner
+from octo_cli.settings import Settings
 from octo_cli.storage import Storage
 from octo_cli.wire import events
-from octo_cli.wire.forms import Answer, FormField, OnTimeout, Question
+from octo_cli.wire.forms import Answer, FormField, Question
 from octo_cli.wire.work import AgentCard, Artifact, Insight, Language, Problem, Step, StepResult, StepStatus
 
 if TYPE_CHECKING:
@@ -32,15 +35,15 @@ T = TypeVar("T")
 
 # A plug-in may ask again and again; a person would have left by then.
 MOST_QUESTIONS = 50
+MOST_CALLS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Kit:
     """What agents and supervisor work with in one run. Never saved: it is handed in anew with every run.
 
-    `now` is the clock (timezone-aware), `language_for` the language to answer a text in; `output` is where `-o` wants
-    the product, None for `documents_folder`;
-    `folders` are the user's own, to search; `expire_after` is None when questions do not expire.
+    `output` is where `-o` wants the product, None for the settings' documents folder. `mind.models` are the language
+    models, None when Octo works without one.
     """
 
     thread_id: str
@@ -49,20 +52,18 @@ class Kit:
     mind: Reasoner
     catalog: Catalog
     storage: Storage
-    now: Callable[[], datetime]
-    language_for: Callable[[str], Language]
     cards: tuple[AgentCard, ...]
-    documents_folder: Path
-    data_folder: Path
+    settings: Settings
     output: Path | None = None
     # The output format this run was asked for, None for the turn's own.
     format: str | None = None
-    folders: tuple[Path, ...] = ()
-    expire_after: timedelta | None = None
-    on_timeout: OnTimeout = "defer"
     # Active seconds that earlier runs of this turn took, and the moment this run began (monotonic seconds).
     seconds_before: float = 0.0
     began: float = 0.0
+
+    def now(self) -> datetime:
+        """The clock, timezone-aware."""
+        return self.settings.now()
 
     @property
     def today(self) -> date:
@@ -74,15 +75,16 @@ class Kit:
 
     def ask_until(self) -> tuple[str, str | None]:
         """When a question asked now was created and when it expires, both RFC 3339."""
-        now = self.now()
-        return now.isoformat(), (now + self.expire_after).isoformat() if self.expire_after else None
+        now, span = self.now(), self.settings.expire_after
+        return now.isoformat(), (now + span).isoformat() if span else None
 
 
 class StepState(TypedDict, total=False):
     """The state of one agent's sub-graph: JSON values only. An agent may extend it with keys of its own.
 
     `step` is a `wire.work.Step`, `request` what the person said (text, language), `earlier` the results of the steps
-    this one depends on, by step id. `results` is the only key the supervisor reads back.
+    this one depends on, by step id. `call` is a tool about to run, `outcomes` what came of those that ran. `results` is
+    the only key the supervisor reads back.
     """
 
     step: dict[str, Any]
@@ -90,6 +92,8 @@ class StepState(TypedDict, total=False):
     earlier: dict[str, Any]
     question: dict[str, Any] | None
     answers: list[dict[str, Any]]
+    call: dict[str, Any] | None
+    outcomes: list[dict[str, Any]]
     seconds: float
     pauses: int
     results: dict[str, Any]
@@ -101,13 +105,17 @@ class StepOutput(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a simple agent is given. `answers` holds what the person said to its questions so far, oldest first."""
+    """What a simple agent is given.
+
+    `answers` holds what the person said to its questions so far, `outcomes` what came of its calls, oldest first.
+    """
 
     step: Step
     text: str
     language: Language
     earlier: Mapping[str, StepResult]
     answers: tuple[Answer, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,19 @@ class Ask:
     fields: tuple[FormField, ...]
 
 
-Work = Callable[[Task, Kit], Awaitable[Done | Ask]]
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool of the agent's to be run, by leave of the person where the rules want it.
+
+    The next call of `work` finds what came of it in `task.outcomes`. `why` is one sentence for whoever is asked.
+    """
+
+    tool: str
+    args: Mapping[str, Any]
+    why: str = ""
+
+
+Work = Callable[[Task, Kit], Awaitable[Done | Ask | Call]]
 
 
 class Reply(CheckedDict, total=False):
@@ -197,36 +217,124 @@ async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Probl
         return Problem("step_failed", say("error.step_failed", reason=f"{type(error).__name__}: {error}"))
 
 
-def as_graph(work: Work) -> "CompiledStateGraph[Any, Kit, Any, Any]":
-    """A simple agent as a sub-graph: `work` until it is done, `ask` whenever it asks."""
+def as_graph(work: Work, tools: Sequence[Tool] = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+    """A simple agent as a sub-graph: `work` until it is done, `ask` whenever it asks, `act` whenever it calls a tool.
 
-    async def do_work(state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
+    `tools` are those it may call. The rules decide whether a call is asked for first; that is settled in `work`, so
+    that the node which asks does nothing else, and the node which acts asks nothing.
+    """
+    agent = _Simple(work, {tool.name: tool for tool in tools})
+    graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
+    graph.add_node("work", agent.do_work)
+    graph.add_node("ask", agent.ask_person)
+    graph.add_node("act", agent.act)
+    graph.add_edge(START, "work")
+    graph.add_conditional_edges("work", agent.after_work, ["ask", "act", END])
+    graph.add_conditional_edges("ask", agent.after_ask, ["act", "work"])
+    graph.add_edge("act", "work")
+    return graph.compile()
+
+
+class _Simple:
+    """The nodes of a simple agent, and where the way goes from each."""
+
+    def __init__(self, work: Work, tools: Mapping[str, Tool]) -> None:
+        self.work = work
+        self.tools = tools
+
+    async def do_work(self, state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
         started = time.monotonic()
         say = words(state["request"]["language"])
-        outcome = await attempted(work(_task(state), runtime.context), say, runtime.context.thread_id)
+        outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
+        if isinstance(outcome, dict):
+            return {**outcome, "seconds": seconds}
+        done, problem = outcome, None
         if isinstance(outcome, Problem):
-            failed = Done(outcome.message, status="failed")
-            return {"question": None, **result_of(state, failed, seconds=seconds, problem=outcome)}
+            done, problem = Done(outcome.message, status="failed"), outcome
+        assert isinstance(done, Done)
+        return {"question": None, "call": None, **result_of(state, done, seconds=seconds, problem=problem)}
+
+    async def _worked(self, state: StepState, kit: Kit) -> Done | dict[str, Any]:
+        outcome = await self.work(_task(state), kit)
         if isinstance(outcome, Ask):
-            return {"question": _question(state, outcome, runtime.context), "seconds": seconds}
-        return {"question": None, **result_of(state, outcome, seconds=seconds)}
+            return {"question": _question(state, outcome, kit), "call": None}
+        return _called(state, outcome, self.tools, kit) if isinstance(outcome, Call) else outcome
 
-    def ask_person(state: StepState) -> dict[str, Any]:
-        answer = ask(state["question"] or {})
-        answers = [*state.get("answers", []), msgspec.to_builtins(answer)]
-        return {"answers": answers, "question": None, "pauses": state.get("pauses", 0) + 1}
+    def ask_person(self, state: StepState) -> dict[str, Any]:
+        answer = msgspec.to_builtins(ask(state["question"] or {}))
+        heard = {"question": None, "pauses": state.get("pauses", 0) + 1}
+        if call := state.get("call"):
+            return {**heard, "call": {**call, "answer": answer}}
+        return {**heard, "answers": [*state.get("answers", []), answer]}
 
-    def after_work(state: StepState) -> str:
-        return "ask" if state.get("question") and len(state.get("answers", [])) < MOST_QUESTIONS else END
+    async def act(self, state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
+        started = time.monotonic()
+        call = state["call"] or {}
+        outcome = await acted(self.tools[call["tool"]], call, runtime.context, words(state["request"]["language"]))
+        return {
+            "call": None,
+            "outcomes": [*state.get("outcomes", []), msgspec.to_builtins(outcome)],
+            "seconds": state.get("seconds", 0.0) + time.monotonic() - started,
+        }
 
-    graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
-    graph.add_node("work", do_work)
-    graph.add_node("ask", ask_person)
-    graph.add_edge(START, "work")
-    graph.add_conditional_edges("work", after_work, ["ask", END])
-    graph.add_edge("ask", "work")
-    return graph.compile()
+    def after_work(self, state: StepState) -> str:
+        if state.get("question") and len(state.get("answers", [])) < MOST_QUESTIONS:
+            return "ask"
+        return "act" if state.get("call") and len(state.get("outcomes", [])) < MOST_CALLS else END
+
+    def after_ask(self, state: StepState) -> str:
+        return "act" if state.get("call") else "work"
+
+
+def _called(state: StepState, call: Call, known: Mapping[str, Tool], kit: Kit) -> dict[str, Any]:
+    """The state that leads to `call` being run, or asked for first."""
+    if call.tool not in known:
+        raise Failed("tool_unknown", tool=call.tool, known=", ".join(known))
+    tool = known[call.tool]
+    decided = approvals.ruling(tool, call.args, kit.settings.approvals)
+    wanted = {"tool": call.tool, "args": dict(call.args), "verdict": decided.verdict, "rule": decided.rule}
+    if decided.verdict != "ask":
+        return {"call": wanted, "question": None}
+    return {"call": wanted, "question": _tool_question(state, call, tool, kit)}
+
+
+async def acted(tool: Tool, call: Mapping[str, Any], kit: Kit, say: Words) -> Outcome:
+    """What comes of a call that was decided on: by rule (`verdict`), or by the person (`answer`)."""
+    args, answer = call["args"], msgspec.convert(call.get("answer"), Answer | None)
+    if call["verdict"] == "deny":
+        return Outcome(tool.name, "denied", args, reason=call.get("rule"))
+    if answer is not None and answer.action not in ("approve", "edit"):
+        return Outcome(tool.name, "rejected", args, reason=answer.reason)
+    if answer is not None and answer.action == "edit":
+        args = {**args, **(answer.args or {})}
+    done = await attempted(tool.run(args, kit), say, kit.thread_id)
+    if isinstance(done, Problem):
+        return Outcome(tool.name, "failed", args, output=done.message)
+    return Outcome(tool.name, "done", args, output=done)
+
+
+def _tool_question(state: StepState, call: Call, tool: Tool, kit: Kit) -> dict[str, Any]:
+    step, say = msgspec.convert(state["step"], Step), words(state["request"]["language"])
+    created_at, expires_at = kit.ask_until()
+    question = Question(
+        id="",  # LangGraph names it when it is raised; the engine fills it in.
+        type="tool_approval_required",
+        thread_id=kit.thread_id,
+        step_id=step.step_id,
+        agent=step.agent,
+        title=say("approval.title", tool=tool.name),
+        message=call.why or tool.description,
+        fields=approvals.fields_of(tool, call.args),
+        editable_fields=tuple(tool.parameters.get("properties", {})),
+        preview=tool.shown(call.args, kit) if tool.shown else approvals.shown(tool, call.args),
+        actions=("approve", "edit", "reject", "defer"),
+        created_at=created_at,
+        expires_at=expires_at,
+        on_timeout=kit.settings.on_timeout,
+    )
+    builtins: dict[str, Any] = msgspec.to_builtins(question)
+    return builtins
 
 
 def _task(state: StepState) -> Task:
@@ -236,6 +344,7 @@ def _task(state: StepState) -> Task:
         language=state["request"]["language"],
         earlier=msgspec.convert(state.get("earlier", {}), dict[str, StepResult]),
         answers=msgspec.convert(state.get("answers", []), tuple[Answer, ...]),
+        outcomes=msgspec.convert(state.get("outcomes", []), tuple[Outcome, ...]),
     )
 
 
@@ -254,7 +363,7 @@ def _question(state: StepState, asked: Ask, kit: Kit) -> dict[str, Any]:
         editable_fields=tuple(field.name for field in asked.fields),
         created_at=created_at,
         expires_at=expires_at,
-        on_timeout=kit.on_timeout,
+        on_timeout=kit.settings.on_timeout,
     )
     builtins: dict[str, Any] = msgspec.to_builtins(question)
     return builtins

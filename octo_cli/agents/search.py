@@ -29,26 +29,27 @@ def build() -> "CompiledStateGraph[Any, Kit, Any, Any]":
 
 
 async def work(task: Task, kit: Kit) -> Done:
-    """Search `kit.folders` for `inputs["query"]`, or for the topic of what was said.
+    """Search the user's folders for `inputs["query"]`, or for the topic of what was said.
 
     `data`: `hits` (path, line, snippet, heading, score; best file first), `files` (how many were searched), `skipped`
     (path, reason), `missing_folders`.
     """
     say = words(task.language)
-    if not kit.folders:
+    if not kit.settings.search.folders:
         return Done(say("search.no_folders"), data={"hits": [], "files": 0, "skipped": [], "missing_folders": []})
     # The graph holds every agent; only a search pays for reading folders.
     from octo_cli.agents.folders import FolderIndex
 
     query = str(task.step.inputs.get("query") or "").strip() or topic_of(task.text)
-    index = FolderIndex(kit.data_folder / INDEX_FILE, kit.folders)
+    folders = kit.settings.search.folders
+    index = FolderIndex(kit.settings.folders.data / INDEX_FILE, folders)
     cancelled = threading.Event()
     try:
         findings = await asyncio.to_thread(index.search, query, stopped=cancelled.is_set)
     finally:
         # A thread cannot be cancelled, only asked to stop.
         cancelled.set()
-    return Done(_text(query, findings, kit.folders, say), data=_data(findings), confidence=findings.share)
+    return Done(_text(query, findings, folders, say), data=_data(findings), confidence=findings.share)
 
 
 def _data(findings: "Findings") -> dict[str, Any]:

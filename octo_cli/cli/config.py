@@ -8,7 +8,7 @@ import typer
 
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
-from octo_cli.settings import Settings, length
+from octo_cli.settings import KEYS, Settings, length
 from octo_cli.ui.cells import columns
 from octo_cli.ui.sanitise import one_line
 
@@ -33,28 +33,43 @@ def list_settings(ctx: typer.Context) -> None:
 
 
 def _values(settings: Settings) -> dict[str, Any]:
-    return {
+    """Every setting by its name; one of a section is that section's member."""
+    of_octo = {
         "lang": settings.lang,
         "format": settings.format,
-        "model": settings.model,
         "user": settings.user,
+        "model": settings.model,
         "database.sqlite": settings.database,
         "documents.folder": settings.documents,
-        "search.folders": settings.search,
+        "mcp.file": settings.mcp_file,
+        "agents.disabled": settings.disabled_agents,
         "questions.expire_after": settings.expire_after,
         "questions.on_timeout": settings.on_timeout,
     }
+    sections = {
+        "model": settings.models,
+        "approvals": settings.approvals,
+        "search": settings.search,
+        "web": settings.web,
+        "code": settings.code,
+        "data": settings.data,
+    }
+    values = {}
+    for name in (key.name for key in KEYS):
+        section, _, member = name.partition(".")
+        values[name] = of_octo[name] if name in of_octo else getattr(sections[section], member)
+    return values
 
 
 def _plain(value: Any) -> Any:
     """A value as a settings file would say it; None when nothing is set."""
     match value:
         case tuple():
-            return [str(folder) for folder in value] or None
+            return [str(item) for item in value] or None
         case timedelta():
             return length(value)
-        case None:
-            return None
+        case None | bool() | int() | float():
+            return value
         case _:
             return str(value)
 

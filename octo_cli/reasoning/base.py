@@ -2,12 +2,17 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
 from octo_cli.wire.forms import FieldSpec, Issue, Proposal
-from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard
+from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard, Usage
+
+T = TypeVar("T")
+Role = Literal["router", "planner", "writer"]
+# (speaker, text); what a person, a file or a page said goes in "user" messages, never in "system" ones.
+Message = tuple[Literal["system", "user", "assistant"], str]
 
 # Below this a mind says that it does not know what is asked, and the person is asked instead.
 LOW_CONFIDENCE: Final = 0.5
@@ -44,10 +49,48 @@ class Paper(Protocol):
     ) -> Mapping[str, tuple[Issue, ...]]: ...
 
 
+class Warn(Protocol):
+    """How a mind tells the person of what went wrong and was mended; `warning.<code>` words it."""
+
+    def __call__(self, code: str, **values: object) -> None: ...
+
+
+class Models(Protocol):
+    """Language models by role, with everything that can go wrong between here and a provider taken care of.
+
+    Keys, timeouts, retries, rate limits, fallbacks, budgets, usage and the response cache live behind this. Whatever
+    cannot be mended is a ModelError; an answer cut short is one too, never half an answer.
+    """
+
+    async def structured(self, role: Role, messages: Sequence[Message], shape: type[T], *, name: str) -> T:
+        """An answer of `shape` (a msgspec Struct; `name` tells the model what it is).
+
+        One that does not validate is shown its error once. Raises UnusableAnswer (a ModelError) when that does not
+        help, so that the caller may do without.
+        """
+        ...
+
+    def stream(self, role: Role, messages: Sequence[Message]) -> AsyncIterator[str]:
+        """Text as it comes."""
+        ...
+
+    def chat_model(self, role: Role) -> Any:
+        """The role's LangChain chat model, for a loop with tools; metered, bounded and retried like the others."""
+        ...
+
+    def usage(self, step_id: str | None = None) -> Usage:
+        """What this turn has used so far, or what one of its steps has."""
+        ...
+
+
 class Reasoner(Protocol):
-    """A mind. Two exist: `offline` (rules) and a language model; both pass the same contract tests."""
+    """A mind. Two exist: `offline` (rules) and a language model; both pass the same contract tests.
+
+    `models` are the language models it thinks with, None for the offline mind.
+    """
 
     name: str
+    models: Models | None
 
     async def understand(self, request: Request) -> Intent:
         """What is asked. A category no agent serves is still named ("code"), the plan then says so."""

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from octo_cli.reasoning import extraction, intent, planning, talk
-from octo_cli.reasoning.base import Paper, Request
+from octo_cli.reasoning.base import Models, Paper, Request
 from octo_cli.wire.forms import FieldSpec, Issue, Proposal
 from octo_cli.wire.work import Intent, Language, Plan, StepResult
 
@@ -17,6 +17,7 @@ class Offline:
     """A Reasoner without a model."""
 
     name = "offline"
+    models: Models | None = None
 
     async def understand(self, request: Request) -> Intent:
         return intent.understand(request)

@@ -56,7 +56,11 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
     before = state.get("request")
     # "010-1234-5678" is in no language: it goes on in the one of what was said before.
     written = before["text"] if before and language_of(text) is None else text
-    request = {"text": text, "language": kit.language_for(written), "turn": before["turn"] + 1 if before else 1}
+    request = {
+        "text": text,
+        "language": kit.settings.language_for(written),
+        "turn": before["turn"] + 1 if before else 1,
+    }
     return {
         "messages": [to_builtins(Message("user", text, kit.now().isoformat()))],
         "request": request,
@@ -308,7 +312,7 @@ def _clarification(state: State, kit: Kit, key: str, fields: tuple[FormField, ..
         actions=("submit", "defer"),
         created_at=created_at,
         expires_at=expires_at,
-        on_timeout=kit.on_timeout,
+        on_timeout=kit.settings.on_timeout,
     )
 
 

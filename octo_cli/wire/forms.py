@@ -130,7 +130,10 @@ class Question(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """An answer to one question. Which members count depends on `action`; the contract's section 4 lists them."""
+    """An answer to one question. Which members count depends on `action`; the contract's section 4 lists them.
+
+    `scope` "run" approves a tool for the rest of the run, not for this call alone.
+    """
 
     action: Action
     fields: dict[str, Any] = field(default_factory=dict)
@@ -140,3 +143,4 @@ class Answer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     reason: str | None = None
     to: str | None = None
     args: dict[str, Any] | None = None
+    scope: Literal["once", "run"] = "once"

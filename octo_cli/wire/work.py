@@ -65,6 +65,20 @@ class Artifact(Struct, frozen=True):
     created_at: str
 
 
+class Usage(Struct, frozen=True):
+    """What models were asked for. `cached_tokens` are those of `input_tokens` that a provider had in its cache.
+
+    `cost_usd` comes from a public price table; a model it does not know costs nothing there.
+    """
+
+    model: str = "offline"
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0
+    cached_tokens: int = 0
+
+
 class StepResult(Struct, frozen=True):
     """What an agent hands back. `text` is Markdown for a person; `data` is for the steps that follow.
 
@@ -83,22 +97,20 @@ class StepResult(Struct, frozen=True):
     seconds: float = 0.0
     pauses: int = 0
     problem: Problem | None = None
-
-
-class Usage(Struct, frozen=True):
-    model: str = "offline"
-    requests: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0
+    usage: Usage | None = None
 
 
 class AgentCard(Struct, frozen=True):
-    """What the planner and `octo agents` know of an agent without importing it."""
+    """What the planner and `octo agents` know of an agent without importing it.
+
+    `when` says in each language when to use it; `keywords` are words of a request that call for it, read by the
+    offline mind. `tools` are the names of what it may run, `needs` the settings it does nothing useful without.
+    """
 
     name: str
     when: dict[str, str]
     examples: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("ko", "en")
     tools: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()

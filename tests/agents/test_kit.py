@@ -1,9 +1,9 @@
 """A simple agent as a sub-graph: it works, it asks, it goes on with the answer, and its failure is a result."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -11,37 +11,27 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 from pydantic import ValidationError
 
-from octo_cli.agents import Ask, Done, Kit, StepState, Task, Work, as_graph
+from octo_cli.agents import Ask, Call, Done, Kit, StepState, Task, Work, as_graph
+from octo_cli.agents.tools import Tool
 from octo_cli.errors import Failed, StorageError
 from octo_cli.wire.forms import FormField
+from tests.agents.kits import kit_in
 
 STEP = {"step_id": "1", "agent": "email", "task": "write"}
 INPUT: dict[str, Any] = {"step": STEP, "request": {"text": "메일 써줘", "language": "ko", "turn": 1, "steps": 1}}
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 
 
-def graph_of(work: Work) -> Any:
+def graph_of(work: Work, *tools: Tool) -> Any:
     graph = StateGraph(StepState, context_schema=Kit)
-    graph.add_node("email", as_graph(work))
+    graph.add_node("email", as_graph(work, tools))
     graph.add_edge(START, "email")
     graph.add_edge("email", END)
     return graph.compile(checkpointer=InMemorySaver())
 
 
 def kit(tmp_path: Path) -> Kit:
-    nothing = cast(Any, None)
-    return Kit(
-        thread_id="t",
-        actor="user:test",
-        mind=nothing,
-        catalog=nothing,
-        storage=nothing,
-        now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
-        language_for=lambda text: "ko",
-        cards=(),
-        documents_folder=tmp_path,
-        data_folder=tmp_path,
-    )
+    return kit_in(tmp_path / "work")
 
 
 def test_an_agent_asks_and_goes_on_with_the_answer(tmp_path: Path) -> None:
@@ -94,3 +84,58 @@ def test_what_resume_can_mend_is_no_result(tmp_path: Path) -> None:
         assert done["results"]["1"]["status"] == "completed"
 
     asyncio.run(story())
+
+
+def writer(written: list[str]) -> Tool:
+    async def run(args: Mapping[str, Any], kit: Kit) -> str:
+        written.append(args["text"])
+        return f"{len(args['text'])} characters"
+
+    parameters = {"type": "object", "properties": {"text": {"type": "string", "title": "Text"}}, "required": ["text"]}
+    return Tool("write", "Writes.", "write", parameters, run, subject="text")
+
+
+async def says_what_came_of_it(task: Task, kit: Kit) -> Done | Call:
+    if not task.outcomes:
+        return Call("write", {"text": "hello"}, why="because")
+    last = task.outcomes[-1]
+    return Done(f"{last.status}: {last.output or last.reason}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "effects"),
+    [
+        ({"action": "approve"}, "done: 5 characters", ["hello"]),
+        ({"action": "edit", "args": {"text": "bye"}}, "done: 3 characters", ["bye"]),
+        ({"action": "reject", "reason": "no"}, "rejected: no", []),
+    ],
+)
+def test_a_call_waits_for_leave(tmp_path: Path, answer: dict[str, Any], text: str, effects: list[str]) -> None:
+    written: list[str] = []
+
+    async def story() -> Any:
+        graph, context = graph_of(says_what_came_of_it, writer(written)), kit(tmp_path)
+        asked = await graph.ainvoke(INPUT, CONFIG, context=context)
+        (raised,) = asked["__interrupt__"]
+        assert (raised.value["type"], raised.value["fields"][0]["value"]) == ("tool_approval_required", "hello")
+        assert written == []
+        return await graph.ainvoke(Command(resume={raised.id: answer}), CONFIG, context=context)
+
+    done = asyncio.run(story())
+    assert done["results"]["1"]["text"] == text
+    assert written == effects
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "effects"),
+    [
+        ('[approvals]\nallow = ["write:h*"]', "done: 5 characters", ["hello"]),
+        ('[approvals]\nallow = ["write"]\ndeny = ["*:hello"]', "denied: *:hello", []),
+    ],
+)
+def test_rules_spare_the_question_and_deny_wins(tmp_path: Path, config: str, text: str, effects: list[str]) -> None:
+    written: list[str] = []
+    graph = graph_of(says_what_came_of_it, writer(written))
+    done = asyncio.run(graph.ainvoke(INPUT, CONFIG, context=kit_in(tmp_path / "work", config=config)))
+    assert done["results"]["1"]["text"] == text
+    assert written == effects

@@ -3,9 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -16,6 +15,7 @@ from octo_cli.agents.registry import CARDS, Registry, UnknownAgent
 from octo_cli.agents.search import work
 from octo_cli.i18n import Language
 from octo_cli.wire.work import Step
+from tests.agents.kits import kit_in
 
 Search = Callable[..., Done]
 
@@ -30,20 +30,8 @@ def notes(tmp_path: Path) -> Path:
 
 
 def kit_with(tmp_path: Path, *folders: Path) -> Kit:
-    nothing = cast(Any, None)
-    return Kit(
-        thread_id="t",
-        actor="user:u",
-        mind=nothing,
-        catalog=nothing,
-        storage=nothing,
-        now=lambda: datetime.fromisoformat("2026-11-21T10:00:00+09:00"),
-        language_for=lambda _: "ko",
-        cards=CARDS,
-        documents_folder=tmp_path / "documents",
-        data_folder=tmp_path / "data",
-        folders=folders,
-    )
+    listed = ", ".join(f'"{folder}"' for folder in folders)
+    return kit_in(tmp_path / "work", config=f"[search]\nfolders = [{listed}]")
 
 
 def done(kit: Kit, query: str | None, *, text: str = "", language: Language = "ko") -> Done:

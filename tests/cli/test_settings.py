@@ -31,7 +31,7 @@ def test_without_anything_the_defaults_hold(home: Path) -> None:
     assert found.database == home / "octo.db"
     assert found.documents == home.parent / "octo-documents"
     assert (found.model, found.format, found.lang, found.user) == ("offline", "chat", None, "kim")
-    assert (found.expire_after, found.on_timeout, found.search) == (None, "defer", ())
+    assert (found.expire_after, found.on_timeout, found.search.folders) == (None, "defer", ())
     assert set(found.sources.values()) == {"default"}
 
 
@@ -51,6 +51,15 @@ def test_each_source_gives_way_to_the_one_above(home: Path) -> None:
     ]
 
 
+def test_a_model_may_be_named_with_its_table_or_without(home: Path) -> None:
+    (home / "config.toml").write_text('model = "openai:a"\n')
+    assert settings(home).models.name == "openai:a"
+    (home / "config.toml").write_text('[model]\nname = "openai:b"\nfallback = ["offline"]\nmax_cost = 0.5\n')
+    models = settings(home).models
+    assert (models.name, models.fallback, models.max_cost) == ("openai:b", ("offline",), 0.5)
+    assert settings(home, {"model": "openai:c"}).model == "openai:c"
+
+
 def test_an_empty_variable_is_not_set(home: Path) -> None:
     assert settings(home, OCTO_SQLITE="", OCTO_LANG="").sources["lang"] == "default"
 
@@ -59,7 +68,7 @@ def test_paths_start_where_they_were_written(home: Path) -> None:
     (home / "config.toml").write_text('[documents]\nfolder = "papers"\n[search]\nfolders = ["notes"]\n')
     found = settings(home, {"sqlite": "here.db"})
     assert found.documents == home / "papers"
-    assert found.search == (home / "notes",)
+    assert found.search.folders == (home / "notes",)
     assert found.database == home.parent / "here.db"
 
 

@@ -47,7 +47,7 @@ def question(draft: Draft, page: Page, note: str | None) -> Question:
         actions=("approve", "revise", "reject", "back", "defer") if page.agreed else ("submit", "reject", "defer"),
         created_at=created_at,
         expires_at=expires_at,
-        on_timeout=kit.on_timeout,
+        on_timeout=kit.settings.on_timeout,
     )
 
 

@@ -55,7 +55,7 @@ def _target(draft: Draft, version: int) -> Path:
     name = f"{stem}.md" if version == 1 else f"{stem}-v{version}.md"
     if output is None or output.suffix.lower() not in ("", ".md"):
         # A file of another kind is for the answer.
-        return (draft.kit.documents_folder / name).absolute()
+        return (draft.kit.settings.documents / name).absolute()
     if os.path.isdir(output) or not output.suffix:  # noqa: PTH112 (a name too long is no folder, and no crash)
         return (output / name).absolute()
     if draft.state["request"]["steps"] > 1:

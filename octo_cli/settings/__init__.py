@@ -4,26 +4,54 @@ Nothing here opens a database, a network or a document; reading two TOML files i
 """
 
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from octo_cli.errors import UsageError
-from octo_cli.i18n import LANGUAGES, Language, language_of, language_of_locale
+from octo_cli.i18n import Language, language_of, language_of_locale
+from octo_cli.settings.keys import FORMATS, KEYS, Key
+from octo_cli.settings.readers import Place, Source, duration, length
+from octo_cli.settings.sections import (
+    ApprovalSettings,
+    CodeSettings,
+    DataSettings,
+    ModelSettings,
+    SearchSettings,
+    WebSettings,
+)
 
-Source = Literal["flag", "environment", "project", "user", "default"]
+__all__ = [
+    "FORMATS",
+    "KEYS",
+    "OFFLINE",
+    "ApprovalSettings",
+    "CodeSettings",
+    "DataSettings",
+    "Folders",
+    "Key",
+    "ModelSettings",
+    "SearchSettings",
+    "Settings",
+    "Source",
+    "WebSettings",
+    "duration",
+    "length",
+    "make_private",
+    "octo_folders",
+    "resolve",
+]
+
 Environment = Mapping[str, str]
 OnTimeout = Literal["defer", "reject"]
 
 PROJECT_FILE: Final = ".octo.toml"
 CONFIG_FILE: Final = "config.toml"
 OFFLINE: Final = "offline"
-FORMATS: Final = ("chat", "json")
 
 
 class Folders(NamedTuple):
@@ -39,18 +67,26 @@ class Folders(NamedTuple):
 class Settings:
     """What one run was told. `sources` says where each key of `KEYS` came from.
 
+    `workspace` is the folder Octo was called in: what agents read and write, they read and write there.
     `lang` None: the language of what is written to Octo, then of the locale. `fixed_now` replaces the clock.
     """
 
     folders: Folders
     config_file: Path
     database: Path
+    workspace: Path
     lang: Language | None
-    model: str
     user: str
     format: str
     documents: Path
-    search: tuple[Path, ...]
+    mcp_file: Path
+    disabled_agents: tuple[str, ...]
+    models: ModelSettings
+    approvals: ApprovalSettings
+    search: SearchSettings
+    web: WebSettings
+    code: CodeSettings
+    data: DataSettings
     expire_after: timedelta | None
     on_timeout: OnTimeout
     color: bool
@@ -60,6 +96,11 @@ class Settings:
     fixed_now: datetime | None = None
     locale: Language = "en"
     sources: Mapping[str, Source] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model's name as it is told: "offline", or "provider:name"."""
+        return self.models.name
 
     @property
     def types_folder(self) -> Path:
@@ -94,12 +135,21 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
         folders=folders,
         config_file=config_file,
         database=value["database.sqlite"] or folders.data / "octo.db",
+        workspace=cwd,
         lang=value["lang"],
-        model=value["model"] or OFFLINE,
         user=value["user"] or _login_name(environment),
         format=value["format"] or "chat",
         documents=value["documents.folder"] or cwd / "octo-documents",
-        search=value["search.folders"] or (),
+        mcp_file=value["mcp.file"] or folders.config / "mcp.json",
+        disabled_agents=value["agents.disabled"] or (),
+        models=_section(ModelSettings, "model", {**value, "model.name": value["model"]}),
+        approvals=_section(ApprovalSettings, "approvals", value)._replace(
+            allow_now=tuple(flags.get("allow_tool") or ())
+        ),
+        search=_section(SearchSettings, "search", value),
+        web=_section(WebSettings, "web", value),
+        code=_section(CodeSettings, "code", value),
+        data=_section(DataSettings, "data", value),
         expire_after=value["questions.expire_after"],
         on_timeout=value["questions.on_timeout"] or "defer",
         color=_wants_color(flags, environment),
@@ -134,105 +184,16 @@ def make_private(folder: Path) -> None:
             path.mkdir(mode=0o700, exist_ok=True)
 
 
-class _Place(NamedTuple):
-    """Where a value was written: its layer, its name in a sentence, and the folder its relative paths start at."""
-
-    source: Source
-    name: str
-    folder: Path
-
-
-Reader = Callable[[Any, _Place], Any]
-
-
-def _choice(*accepted: str) -> Reader:
-    def read(value: Any, place: _Place) -> Any:
-        if value not in accepted:
-            raise _refused(place, value, ", ".join(accepted))
-        return value
-
-    return read
-
-
-def _text(value: Any, place: _Place) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _refused(place, value, '"…"')
-    return value.strip()
-
-
-def _path(value: Any, place: _Place) -> Path:
-    return (place.folder / Path(_text(value, place)).expanduser()).absolute()
-
-
-def _paths(value: Any, place: _Place) -> tuple[Path, ...]:
-    if not isinstance(value, list):
-        raise _refused(place, value, '["folder", "folder"]')
-    folders = tuple(_path(item, place) for item in value)
-    if place.source == "project":
-        _stay_inside(folders, place)
-    return folders
-
-
-def _stay_inside(folders: Sequence[Path], place: _Place) -> None:
-    # A project file comes with somebody's checkout: it may offer its own papers for search, never the reader's home.
-    root = place.folder.resolve()
-    for folder in folders:
-        if not folder.resolve().is_relative_to(root):
-            raise UsageError("config_folder_outside", place=place.name, value=str(folder), root=str(root))
-
-
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION: Final = re.compile(r"(\d{1,5})\s*([mhdw])")
-
-
-def duration(text: str) -> timedelta | None:
-    """A length of time such as "30m", "12h", "7d" or "2w"; None when `text` is none, or nought."""
-    if not (match := _DURATION.fullmatch(text.strip())):
-        return None
-    return timedelta(**{_UNITS[match[2]]: int(match[1])}) or None
-
-
-def length(span: timedelta) -> str:
-    """How `duration` reads this length, in the largest unit that says it whole."""
-    minutes = span // timedelta(minutes=1)
-    for unit, most in (("d", 24 * 60), ("h", 60)):
-        if minutes % most == 0:
-            return f"{minutes // most}{unit}"
-    return f"{minutes}m"
-
-
-def _length(value: Any, place: _Place) -> timedelta:
-    if not isinstance(value, str) or not (span := duration(value)):
-        raise _refused(place, value, '"30m", "12h", "7d", "2w"')
-    return span
-
-
-class Key(NamedTuple):
-    """One setting: its name in a file, how it is read, and where else it may be given.
-
-    `safe` keys may stand in a project's `.octo.toml`. Whatever names code, trust, identity, a model that costs money or
-    a place to write is not safe: the file comes with a checkout, not from the person at the keyboard.
-    """
-
-    name: str
-    read: Reader
-    flag: str | None = None
-    variable: str | None = None
-    safe: bool = False
-
-
-KEYS: Final = (
-    Key("lang", _choice(*LANGUAGES), flag="lang", variable="OCTO_LANG", safe=True),
-    Key("format", _choice(*FORMATS), safe=True),
-    Key("model", _text, flag="model", variable="OCTO_MODEL"),
-    Key("user", _text, flag="user", variable="OCTO_USER"),
-    Key("database.sqlite", _path, flag="sqlite", variable="OCTO_SQLITE"),
-    Key("documents.folder", _path),
-    Key("search.folders", _paths, safe=True),
-    Key("questions.expire_after", _length),
-    Key("questions.on_timeout", _choice("defer", "reject")),
-)
 _BY_NAME: Final = {key.name: key for key in KEYS}
+
+
+Section = TypeVar("Section", ModelSettings, ApprovalSettings, SearchSettings, WebSettings, CodeSettings, DataSettings)
+
+
+def _section(kind: type[Section], name: str, values: Mapping[str, Any]) -> Section:
+    """The members of a section that were given; the others keep the section's own defaults."""
+    given = {member: values.get(f"{name}.{member}") for member in kind._fields}
+    return kind(**{member: value for member, value in given.items() if value is not None})
 
 
 class _Layer(NamedTuple):
@@ -243,9 +204,9 @@ class _Layer(NamedTuple):
     file: str
     folder: Path
 
-    def place(self, key: Key) -> _Place:
-        named = {"flag": f"--{key.flag}", "environment": str(key.variable)}
-        return _Place(self.source, named.get(self.source, f"{self.file}: {key.name}"), self.folder)
+    def place(self, key: Key) -> Place:
+        named = {"flag": f"--{str(key.flag).replace('_', '-')}", "environment": str(key.variable)}
+        return Place(self.source, named.get(self.source, f"{self.file}: {key.name}"), self.folder)
 
 
 def _first(key: Key, layers: Sequence[_Layer]) -> tuple[Any, Source]:
@@ -274,6 +235,10 @@ def _read_file(path: Path, *, project: bool = False) -> dict[str, Any]:
     return values
 
 
+# A key that may be written with its table as well: `[model] name = "openai:…"`.
+_LONG_NAMES: Final = {"model.name": "model"}
+
+
 def _flatten(tables: Mapping[str, Any]) -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for name, value in tables.items():
@@ -281,7 +246,7 @@ def _flatten(tables: Mapping[str, Any]) -> list[tuple[str, Any]]:
             pairs += [(f"{name}.{inner}", item) for inner, item in value.items()]
         else:
             pairs.append((name, value))
-    return pairs
+    return [(_LONG_NAMES.get(name, name), value) for name, value in pairs]
 
 
 def _refuse_unknown(values: Mapping[str, Any], path: Path, *, project: bool) -> None:
@@ -331,7 +296,3 @@ def _login_name(environment: Environment) -> str:
     except (KeyError, OSError, ImportError):
         # A container may run under a number that has no name.
         return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "user"
-
-
-def _refused(place: _Place, value: object, accepted: str) -> UsageError:
-    return UsageError("bad_setting", place=place.name, value=str(value), accepted=accepted)
