@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NoReturn, TypeVar
 from urllib.parse import quote, unquote
 
 from octo_cli.errors import Failed, UsageError
-from octo_cli.settings import make_private, octo_folders
+from octo_cli.settings import octo_folders, write_private
 
 T = TypeVar("T")
 Environment = Mapping[str, str]
@@ -44,7 +44,7 @@ _SECRET_NAME: Final = re.compile(
 )
 # What the providers' keys look like, so that also one Octo never held is known when it is seen.
 _SHAPES: Final = re.compile(
-    r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)[A-Za-z0-9_-]{16,}"
+    r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
 )
 _PASSWORD_IN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
 
@@ -97,7 +97,7 @@ def find_all(
     if not missing:
         return found
     in_keyring = _ask_keyring(lambda keyring: {n: keyring.get_password(SERVICE, n) for n in missing}, patience) or {}
-    in_file = _read_file(_file(environment))
+    in_file = _read_file(key_file(environment))
     for provider, name in names.items():
         if found[provider] is None and (secret := in_keyring.get(name)):
             found[provider] = Credential(secret, "keyring")
@@ -114,7 +114,7 @@ def keep(provider: str, secret: str, environment: Environment, *, plaintext: boo
     name = canonical(provider)
     _known.add(secret)
     if plaintext:
-        _write_file(_file(environment), {**_read_file(_file(environment)), name: secret})
+        _write_file(key_file(environment), {**_read_file(key_file(environment)), name: secret})
         _ask_keyring(lambda keyring: keyring.delete_password(SERVICE, name))
         return "file"
 
@@ -149,7 +149,12 @@ def forget(provider: str, environment: Environment) -> tuple[Source, ...]:
 
 def kept_in_file(environment: Environment) -> tuple[str, ...]:
     """The providers whose keys lie in the file."""
-    return tuple(_read_file(_file(environment)))
+    return tuple(_read_file(key_file(environment)))
+
+
+def key_file(environment: Environment) -> Path:
+    """Where keys lie that somebody wanted in a file."""
+    return octo_folders(environment).config / FILE
 
 
 def keyring_name(*, patience: float = PATIENCE) -> str | None:
@@ -234,10 +239,6 @@ def _ask_keyring(call: Callable[[Any], T], patience: float = PATIENCE) -> T | No
         return None
 
 
-def _file(environment: Environment) -> Path:
-    return octo_folders(environment).config / FILE
-
-
 def _read_file(path: Path) -> dict[str, str]:
     import msgspec
 
@@ -254,23 +255,17 @@ def _write_file(path: Path, keys: Mapping[str, str]) -> None:
     import msgspec
 
     try:
-        make_private(path.parent)
-        if not keys:
+        if keys:
+            write_private(path, msgspec.json.encode(keys))
+        else:
             path.unlink(missing_ok=True)
-            return
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        # Made anew with the mode it must have: also a copy of a moment's length is for its owner alone.
-        fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(msgspec.json.encode(keys))
-        fresh.replace(path)
     except OSError as exc:
         raise Failed("keys_unwritable", file=str(path), reason=exc.strerror or str(exc)) from exc
 
 
 def _forget_in_file(name: str, environment: Environment) -> bool:
-    kept = _read_file(_file(environment))
+    kept = _read_file(key_file(environment))
     if name not in kept:
         return False
-    _write_file(_file(environment), {other: secret for other, secret in kept.items() if other != name})
+    _write_file(key_file(environment), {other: secret for other, secret in kept.items() if other != name})
     return True

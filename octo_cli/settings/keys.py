@@ -24,6 +24,10 @@ class Key(NamedTuple):
     safe: bool = False
 
 
+def is_list(key: Key) -> bool:
+    return key.read in (read.texts, read.paths)
+
+
 KEYS: Final = (
     Key("lang", read.choice(*LANGUAGES), flag="lang", variable="OCTO_LANG", safe=True),
     Key("format", read.choice(*FORMATS), safe=True),
