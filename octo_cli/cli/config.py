@@ -13,7 +13,7 @@ from typer import Argument, Option
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
 from octo_cli.credentials import looks_like_key
-from octo_cli.errors import Failed, UsageError
+from octo_cli.errors import Failed, OctoError, UsageError
 from octo_cli.settings import KEYS, Key, Place, Settings, config_file_of, is_list, length, write_private
 from octo_cli.ui.cells import columns
 from octo_cli.ui.sanitise import one_line
@@ -73,9 +73,11 @@ def set_value(
         raise UsageError("config_one_value", key=known.name, value=" ".join((*given, *added, *removed)))
     file = _file(caller)
     document = _read(file)
-    place = Place("user", known.name, caller.cwd)
-    changed = list(given) if given else _changed(_items(document, known), added, removed, known)
-    _put(document, known, _plain(known.read(changed if is_list(known) else changed[0], place)))
+    typed = Place("user", known.name, caller.cwd)
+    if given:
+        _put(document, known, _plain(known.read(list(given) if is_list(known) else given[0], typed)))
+    else:
+        _change_list(document, known, added, removed, (typed, typed._replace(folder=file.parent)))
     _write(file, document)
     _tell_what_goes_before(caller, known)
 
@@ -129,18 +131,33 @@ def _write(file: Path, document: "TOMLDocument") -> None:
         raise Failed("config_unwritable", file=str(file), reason=exc.strerror or str(exc)) from exc
 
 
-def _changed(items: Sequence[str], added: Sequence[str], removed: Sequence[str], key: Key) -> list[str]:
+def _change_list(
+    document: Any, key: Key, added: Sequence[str], removed: Sequence[str], places: tuple[Place, Place]
+) -> None:
+    """Items in and out, one by one, so that the others keep their lines and remarks.
+
+    `places` say where relative paths start, those typed now and those in the file: one folder may be written both ways.
+    """
+    typed, in_file = places
+    items = _array(document, key)
     for item in removed:
-        if item not in items:
-            raise UsageError("config_not_listed", key=key.name, value=item, items=", ".join(items) or "—")
-    return [*(item for item in items if item not in (*added, *removed)), *added]
+        there = [key.read([one], in_file) for one in items]
+        if (wanted := key.read([item], typed)) not in there:
+            raise UsageError("config_not_listed", key=key.name, value=item, items=", ".join(map(str, items)) or "—")
+        del items[there.index(wanted)]
+    for item in added:
+        if (wanted := key.read([item], typed)) not in [key.read([one], in_file) for one in items]:
+            items.extend(_plain(wanted))
 
 
-def _items(document: Any, key: Key) -> Sequence[str]:
-    """What the file's list holds now."""
+def _array(document: Any, key: Key) -> Any:
+    """The file's list as it stands there, made when there is none; one text stands for a list of its parts."""
     section, _, member = key.name.partition(".")
-    found = document.get(section, {}).get(member, []) if isinstance(document.get(section), dict) else []
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
+    table = document.get(section)
+    found = table.get(member, "") if isinstance(table, dict) else ""
+    if not isinstance(found, list):
+        _put(document, key, [part.strip() for part in str(found).split(",") if part.strip()])
+    return document[section][member]
 
 
 def _put(document: Any, key: Key, value: Any) -> None:
@@ -149,9 +166,6 @@ def _put(document: Any, key: Key, value: Any) -> None:
     section, _, member = key.name.partition(".")
     if key.name == "model" and isinstance(document.get("model"), dict):
         member = "name"
-    if value is None:
-        _take(document, key.name)
-        return
     if not member:
         document[section] = value
         return
@@ -181,7 +195,10 @@ def _take(document: Any, name: str) -> bool:
 
 def _tell_what_goes_before(caller: Caller, key: Key) -> None:
     """The file is written; say so when something else still has the last word here."""
-    source = caller.settings.sources[key.name]
+    try:
+        source = caller.settings.sources[key.name]
+    except OctoError:
+        return  # Another line of the file is wrong; the next command will say so.
     if source in ("environment", "project"):
         said = caller.words("config.overruled", key=key.name, source=caller.words(f"source.{source}"))
         sys.stderr.write(f"octo: {said}\n")

@@ -33,7 +33,8 @@ def start(environment: Mapping[str, str]) -> str | None:
         return "otel_missing"
     patience = None if environment.get("OTEL_EXPORTER_OTLP_TIMEOUT") else _PATIENCE
     # A provider of our own: LangSmith's would send its API key to the collector.
-    provider = TracerProvider(resource=Resource.create({"service.name": "octo", "service.version": __version__}))
+    name = environment.get("OTEL_SERVICE_NAME") or "octo"
+    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": __version__}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=patience)))
     trace.set_tracer_provider(provider)
     asked = any(environment.get(name, "").lower() in ("true", "1") for name in _LANGSMITH)
