@@ -25,6 +25,8 @@ PROVIDERS: Final = ("openai", "anthropic", "google", "mistral", "tavily", "brave
 HIDDEN: Final = "***"
 # Seconds. A locked keyring may ask the person for its password; one that never answers must not hold Octo up.
 PATIENCE: Final = 10.0
+# Whoever is keeping a key sits there and may first have to type the keyring's own password.
+_PATIENCE_OF_A_PERSON: Final = 60.0
 
 _ALSO_CALLED: Final = {"google_genai": "google", "gemini": "google", "mistralai": "mistral"}
 # Where the variable is not simply NAME_API_KEY; the first is the one to recommend.
@@ -77,6 +79,13 @@ class Credential:
         raise TypeError("a credential is not written anywhere")
 
 
+class NoKeyring(Failed):
+    """There is none, it keeps nothing, or it does not answer."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__("keyring_missing", provider=provider, variable=variables(provider)[0])
+
+
 def find(provider: str, environment: Environment) -> Credential | None:
     """The provider's key, from the first place that has one; None without a key."""
     return find_all((provider,), environment)[provider]
@@ -109,7 +118,7 @@ def find_all(
 def keep(provider: str, secret: str, environment: Environment, *, plaintext: bool = False) -> Source:
     """Keep a key for later runs, in the keyring or, with `plaintext`, in the file; never in both.
 
-    Raises Failed: `keyring_missing` with `provider` and `variable`, or `keys_unwritable`.
+    Raises NoKeyring, or Failed (keys_unwritable).
     """
     name = canonical(provider)
     _known.add(secret)
@@ -123,8 +132,8 @@ def keep(provider: str, secret: str, environment: Environment, *, plaintext: boo
         # A backend that keeps nothing takes everything.
         return bool(keyring.get_password(SERVICE, name) == secret)
 
-    if not _ask_keyring(put):
-        raise Failed("keyring_missing", provider=provider, variable=variables(provider)[0])
+    if not _ask_keyring(put, _PATIENCE_OF_A_PERSON):
+        raise NoKeyring(provider)
     _forget_in_file(name, environment)
     return "keyring"
 
@@ -140,7 +149,7 @@ def forget(provider: str, environment: Environment) -> tuple[Source, ...]:
         keyring.delete_password(SERVICE, name)
         return True
 
-    if _ask_keyring(remove):
+    if _ask_keyring(remove, _PATIENCE_OF_A_PERSON):
         was.append("keyring")
     if _forget_in_file(name, environment):
         was.append("file")

@@ -30,6 +30,8 @@ def set_key(
     name = credentials.canonical(provider)
     if secret is not None:
         raise UsageError("key_as_argument", provider=name)
+    if not plaintext and credentials.keyring_name() is None:
+        raise credentials.NoKeyring(name)  # Before anybody has typed a key for nothing.
     source = credentials.keep(name, _given(caller, name), caller.environment, plaintext=plaintext)
     if caller.flags.get("json"):
         print_json({"provider": name, "source": source})
@@ -40,10 +42,13 @@ def set_key(
         sys.stderr.write(f"octo: {say('auth.variable_first', variable=over)}\n")
 
 
-def status(ctx: typer.Context) -> None:
+def status(ctx: typer.Context, provider: Annotated[str | None, Argument(metavar="PROVIDER")] = None) -> None:
     """Which providers have a key, and where it is. Never the key."""
     caller: Caller = ctx.obj
-    names = dict.fromkeys((*credentials.PROVIDERS, *credentials.kept_in_file(caller.environment)))
+    if provider is not None:
+        names = [credentials.canonical(provider)]
+    else:
+        names = list(dict.fromkeys((*credentials.PROVIDERS, *credentials.kept_in_file(caller.environment))))
     found = credentials.find_all(names, caller.environment)
     if caller.flags.get("json"):
         told = [

@@ -71,6 +71,7 @@ def test_a_key_is_kept_shown_by_its_end_and_removed(octo: Octo, ring: Path) -> N
     assert not key_file(octo).exists()
     (row,) = [row for row in octo("auth", "status", "--json").json["keys"] if row["source"]]
     assert row == {"provider": "openai", "source": "keyring", "ending": "WXYZ", "variable": "OPENAI_API_KEY"}
+    assert octo("auth", "status", "openai", "--json").json["keys"] == [row]
     shown = octo("auth", "status").out
     assert "…WXYZ" in shown
     assert KEY not in shown
