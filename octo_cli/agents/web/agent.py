@@ -193,7 +193,7 @@ class _Answer:
 
         said = [escape(sentence) for sentence in summary(page.text, self.query)] if page.prose else []
         quoted = f"> {' '.join(said)}" if said else "\n".join(_first_lines(page.text))
-        return quoted if page.main else f"{self.say('web.no_main_text')}\n\n{quoted}"
+        return f"{quoted}\n\n{self.say('web.thin')}" if page.thin else quoted
 
     def _excerpts(self, hits: "Sequence[Hit]") -> Iterator[str]:
         """What the engine itself shows, where no page could be read."""

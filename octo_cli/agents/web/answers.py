@@ -22,11 +22,13 @@ _LONGEST: Final = 400
 _PROMPT: Final = 48_000
 
 _ENDED: Final = re.compile(
-    r"(?<=[.!?。！？…])[\"'”’)\]]*\s+(?=[^\s])(?<!\b[A-Z]\.\s)(?<!\bMr\.\s)(?<!\bDr\.\s)(?<!\bvs\.\s)(?<!\be\.g\.\s)(?<!\bi\.e\.\s)"
+    r"(?:(?<=[.!?。！？…])|(?<=[.!?…][\"'”’)\]]))(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bNo\.)"
+    r"(?<!\bvs\.)(?<!\be\.g\.)(?<!\bi\.e\.)\s+"
 )
 _NO_PROSE: Final = re.compile(r"#{1,6}\s|\||```|(?:[-*_]\s*){3,}$")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,3}[.)])\s+|>\s?")
-_MARKS: Final = re.compile(r"\*\*|__|`|!?\[([^\]\n]*)\]\([^)\n]*\)")
+# A backslash gives its sign back; of a link its words stay.
+_MARKS: Final = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*|__|`|!?\[([^\]\n]*)\]\([^)\n]*\)")
 _WORD: Final = re.compile(r"[가-힣]+|[^\W_가-힣]{2,}")
 _CITED: Final = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]")
 _LINK: Final = re.compile(r"!?\[([^\]\n]*)\](?:\([^)\n]*\)|:\s*\S+)")
@@ -114,7 +116,7 @@ def summary(text: str, query: str = "") -> list[str]:
 def sentences(text: str) -> Iterator[str]:
     """The sentences of a Markdown text, Korean or English, without its marks, headings and tables."""
     for block in _blocks(text):
-        plain = " ".join(_MARKS.sub(lambda match: match[1] or "", block).split())
+        plain = " ".join(_MARKS.sub(lambda match: match[1] or match[2] or "", block).split())
         yield from (sentence for sentence in _ENDED.split(plain) if sentence)
 
 

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT: Final = 60_000
 _LONGEST_LINE: Final = 300
+# Characters. Less is a line or two: what pages show that are drawn by a script.
+_THIN: Final = 80
 _MOST_PAGES: Final = 100
-_SECONDS: Final = 15
+SECONDS: Final = 15
 _MEMORY: Final = 1 << 30
 
 
@@ -41,8 +43,7 @@ class Source(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True, tag=True):
     """A page's own words, cleaned and bounded. `text` is Markdown; `date` is as the page gives it, mostly ISO.
 
-    `main` is False where no main text could be told from the rest, and `text` is all there is. `prose` is False of
-    data and of whatever else has no sentences.
+    `thin` says that a web page has hardly any text without a browser. `prose` is False of data, which has no sentences.
     """
 
     title: str
@@ -50,7 +51,7 @@ class Page(msgspec.Struct, frozen=True, tag=True):
     date: str
     author: str
     text: str
-    main: bool = True
+    thin: bool = False
     prose: bool = True
 
 
@@ -60,15 +61,15 @@ class Unreadable(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-def read_apart(source: Source, environment: Mapping[str, str]) -> Page:
-    """`read` in a process of its own. Blocks. Raises Failed (`web_…`)."""
+def read_apart(source: Source, environment: Mapping[str, str], seconds: float = SECONDS) -> Page:
+    """`read` in a process of its own, for so many seconds at most. Blocks. Raises Failed (`web_…`)."""
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", __name__],
             input=msgspec.msgpack.encode(source),
             capture_output=True,
             env=child_environment(environment),
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
         said = msgspec.msgpack.decode(done.stdout, type=Page | Unreadable)
@@ -106,19 +107,20 @@ def main() -> None:
 
 
 def _html(source: Source) -> Page | Unreadable:
-    from trafilatura import extract, extract_metadata, html2txt
+    from trafilatura import extract, extract_metadata
 
     html = _decoded(source)
     # Not extensive: a date guessed from a copyright line is none.
     said = extract_metadata(html, default_url=source.url, extensive=False)
-    text = extract(html, output_format="markdown", include_comments=False)
+    # Where no main text can be told from the rest, this is all the text there is.
+    text = extract(html, output_format="markdown", include_comments=False) or ""
     return Page(
         title=said.title or "",
         site=said.sitename or "",
         date=said.date or "",
         author=said.author or "",
-        text=text or html2txt(html),
-        main=bool(text),
+        text=text,
+        thin=len(text) < _THIN,
     )
 
 
@@ -254,7 +256,7 @@ def _bound() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
 
 if __name__ == "__main__":
