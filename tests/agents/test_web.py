@@ -240,6 +240,16 @@ def test_a_summary_says_what_most_of_a_text_is_about() -> None:
     assert summary("") == []
 
 
+def test_a_page_is_quoted_where_it_answers_the_request(tmp_path: Path) -> None:
+    prose = "\n\n".join(
+        f"{name}의 입장료는 {price}천원이고 매일 아침부터 저녁까지 문을 엽니다."
+        for price, name in enumerate(("경복궁", "창덕궁", "창경궁", "덕수궁", "경희궁"), 3)
+    )
+    with serving({"/palaces": page(prose, "text/plain; charset=utf-8")}) as site:
+        said = done(kit_with(tmp_path), f"{site.url}/palaces 에서 경희궁 입장료 알려줘")
+    assert "경희궁의 입장료는 7천원" in said.text
+
+
 # Searching
 
 

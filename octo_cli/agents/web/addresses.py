@@ -58,8 +58,8 @@ def shown(url: str) -> str:
 class Networks:
     """Where a fetch may lead: the public internet, and what the settings allow beyond it.
 
-    `allowed` holds networks ("10.0.0.0/8"), addresses and host names, each but a network with a port or without
-    ("wiki.corp:8080").
+    `allowed` holds host names, addresses and networks ("10.0.0.0/8"); one with a port ("wiki.corp:8080") allows no
+    other.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
@@ -102,6 +102,11 @@ def address_of(text: str) -> Address:
 def urls_in(text: str) -> list[str]:
     """The addresses that stand in a text, in order, each once, without the particles and marks around them."""
     return list(dict.fromkeys(_found(text)))
+
+
+def without_urls(text: str) -> str:
+    """A text without its addresses: words in them say nothing about what is asked."""
+    return _URL.sub(" ", text)
 
 
 # Brackets and quotation marks end an address; so does what only Korean writes there.

@@ -85,13 +85,13 @@ def _those(kind: type[T], outcomes: "Sequence[_Read | _Unread]") -> list[T]:
 
 def _wanted(task: Task) -> tuple[list[str], str]:
     """The addresses to open, and what is sought in them or, without any, on the web."""
-    from octo_cli.agents.web.addresses import urls_in
+    from octo_cli.agents.web.addresses import urls_in, without_urls
 
     given = task.step.inputs.get("urls") or []
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
     urls = urls or urls_in(query or task.text)
-    return list(dict.fromkeys(urls)), query or topic_of(task.text)
+    return list(dict.fromkeys(urls)), without_urls(query or topic_of(task.text)).strip()
 
 
 async def _all_read(

@@ -23,7 +23,7 @@ _PROMPT: Final = 48_000
 
 _ENDED: Final = re.compile(
     r"(?:(?<=[.!?。！？…])|(?<=[.!?…][\"'”’)\]]))(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bNo\.)"
-    r"(?<!\bvs\.)(?<!\be\.g\.)(?<!\bi\.e\.)\s+"
+    r"(?<!\bvs\.)(?<!\be\.g\.)(?<!\bi\.e\.)\s+|(?<=[。！？])"
 )
 _NO_PROSE: Final = re.compile(r"#{1,6}\s|\||```|(?:[-*_]\s*){3,}$")
 _ITEM: Final = re.compile(r"(?:[-*+]|\d{1,3}[.)])\s+|>\s?")
