@@ -24,6 +24,7 @@ from tests.agents.kits import kit_in
 from tests.agents.sites import Answer, page, serving
 from tests.agents.test_web_reading import html, pdf
 from tests.conftest import Octo
+from tests.models import ModelServer
 
 T = TypeVar("T")
 ENGLISH = "<html><title>Deposits</title><body><article><p>{}</p></article></body></html>".format(
@@ -192,7 +193,23 @@ def test_a_model_answers_with_citations_and_the_pages_are_data(tmp_path: Path) -
 def test_without_a_usable_answer_the_pages_speak(answer: str | None, tmp_path: Path) -> None:
     with serving(PAGES) as site:
         said = done(kit_with(tmp_path, models=Scripted(answer)), urls=[f"{site.url}/ko"])
+    assert said.text.startswith("모델의 답을 쓸 수 없어")
     assert "> 새 집으로 이사한 사람은" in said.text
+
+
+def test_a_page_reaches_a_model_without_tools_and_as_nobodys_words(octo: Octo, model_server: ModelServer) -> None:
+    pytest.importorskip("octo_cli.reasoning.llm")  # the mind that thinks with models
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    (home / "config.toml").write_text('[web]\nallow_private = ["127.0.0.1"]\n', encoding="utf-8")
+    model_server.knows("pages_answer", {"answer": "모릅니다 [1][4]."})
+    with serving({"/": page(html(body=f"<p>{INJECTION}</p>"))}) as site:
+        said = octo("ask", f"{site.url}/ 에서 전입신고 기한 알려줘", "--json", *model_server.flags)
+    assert (said.status, said.json["result"].split("\n")[0]) == (0, "모릅니다 [1].")
+    assert model_server.requests
+    for asked in model_server.requests:
+        assert not asked.body.get("tools")
+        assert not any("무시하십시오" in one["content"] for one in asked.body["messages"] if one["role"] != "user")
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,10 @@ def _wanted(task: Task) -> tuple[list[str], str]:
     given = task.step.inputs.get("urls") or []
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
-    urls = urls or urls_in(query or task.text)
-    return list(dict.fromkeys(urls)), without_urls(query or topic_of(task.text)).strip()
+    # A plan may say in its task what it leaves out of the inputs; what was said may be about other steps too.
+    said = query or (task.step.task if urls_in(task.step.task) else task.text)
+    urls = urls or urls_in(said)
+    return list(dict.fromkeys(urls)), query if query and not urls else without_urls(topic_of(said)).strip()
 
 
 async def _all_read(
@@ -174,18 +176,16 @@ class _Answer:
         return "\n\n".join(paragraphs)
 
     async def _paragraphs(self, read: Sequence[_Read]) -> list[str]:
-        if written := await self._written(read):
-            return [written, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
-        return [f"{self._source(one)}\n\n{self._said(one.page)}" for one in read]
-
-    async def _written(self, read: Sequence[_Read]) -> str | None:
-        """A model's answer, when there is a model and it gives one."""
         from octo_cli.agents.web.answers import Text, answer_of
 
+        quoted = [f"{self._source(one)}\n\n{self._said(one.page)}" for one in read]
         if (models := self.kit.mind.models) is None:
-            return None
+            return quoted
         pages = [Text(one.number, one.page.title, one.final_url, one.page.text) for one in read]
-        return await answer_of(models, self.task.text, self.task.step.task, pages, self.task.language)
+        answer = await answer_of(models, self.task.text, self.task.step.task, pages, self.task.language)
+        if answer is None:
+            return [self.say("web.no_answer"), *quoted]
+        return [answer, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
 
     def _said(self, page: "Page") -> str:
         """The page's own words, quoted."""
