@@ -202,7 +202,8 @@ def test_a_page_reaches_a_model_without_tools_and_as_nobodys_words(octo: Octo, m
     home = Path(octo.environment["OCTO_HOME"])
     home.mkdir()
     (home / "config.toml").write_text('[web]\nallow_private = ["127.0.0.1"]\n', encoding="utf-8")
-    model_server.knows("pages_answer", {"answer": "모릅니다 [1][4]."})
+    # No intent and no plan, so the offline mind makes these.
+    model_server.otherwise(lambda _: {"answer": "모릅니다 [1][4]."})
     with serving({"/": page(html(body=f"<p>{INJECTION}</p>"))}) as site:
         said = octo("ask", f"{site.url}/ 에서 전입신고 기한 알려줘", "--json", *model_server.flags)
     assert (said.status, said.json["result"].split("\n")[0]) == (0, "모릅니다 [1].")
