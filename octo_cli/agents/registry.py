@@ -46,6 +46,23 @@ _AGENTS: Final = (
     ),
     _Agent(
         AgentCard(
+            name="web",
+            when={
+                "ko": "주소가 적힌 웹 페이지를 읽어 요약하고, 검색 엔진이 있으면 웹에서 찾아 출처와 함께 알립니다.",
+                "en": "Sums up web pages by their address and, with a search engine set, searches the web; cites both.",
+            },
+            examples=(
+                "https://example.com 요약해줘",
+                "웹에서 전세 사기 예방법 찾아줘",
+                "Summarise https://example.com/news",
+            ),
+            keywords=("웹", "인터넷", "url", "website", "web page"),
+            tools=("fetch_page", "search_web"),
+        ),
+        "octo_cli.agents.web.agent:build",
+    ),
+    _Agent(
+        AgentCard(
             name="contract",
             when={
                 "ko": "계약서 같은 문서의 초안을 만들고, 빈칸을 함께 채운 뒤, 승인을 받아 완성합니다.",
