@@ -82,6 +82,10 @@ class Models(Protocol):
         """What this turn has used so far, or what one of its steps has."""
         ...
 
+    async def aclose(self) -> None:
+        """Close every connection; the run is over."""
+        ...
+
 
 class Reasoner(Protocol):
     """A mind. Two exist: `offline` (rules) and a language model; both pass the same contract tests.

@@ -16,6 +16,7 @@ from octo_cli.agents.kit import Done, Kit, ask, attempted, emit, result_of
 from octo_cli.documents.files import doc_hash
 from octo_cli.errors import NotFound
 from octo_cli.i18n import words
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.events import DocumentReady, StepProgress
 from octo_cli.wire.forms import Answer, Issue, Level
 from octo_cli.wire.work import Insight, Problem, Step
@@ -41,7 +42,8 @@ def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
         emit(runtime, StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
         info = runtime.execution_info
         work = _work(stage, state, kit, began=began, task_id=info.task_id if info else "")
-        done = await attempted(work, say, kit.thread_id)
+        with working_on(step.step_id):
+            done = await attempted(work, say, kit.thread_id)
         update = {"problem": msgspec.to_builtins(done)} if isinstance(done, Problem) else done
         for document in update.pop("ready", ()):
             emit(runtime, DocumentReady(document))
