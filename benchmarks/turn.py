@@ -35,7 +35,6 @@ from msgspec import structs
 from octo_cli.agents.kit import Kit
 from octo_cli.engine import Engine, open_engine
 from octo_cli.reasoning.offline import Offline
-from octo_cli.reasoning.offline import Offline
 from octo_cli.settings import resolve
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.events import Answers, RunFinished, Say, Turn

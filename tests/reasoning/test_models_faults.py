@@ -1,4 +1,4 @@
-"""What a provider does wrong, over real HTTP, and what becomes of it: an answer, a repaired answer, or a named error."""
+"""What a provider does wrong, over real HTTP, and what becomes of it: an answer, a mended one, or a named error."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
