@@ -325,7 +325,7 @@ def test_offline_in_the_chain_leaves_it_to_the_offline_mind(model_server: ModelS
 def test_each_role_has_its_model_by_setting_and_by_policy(model_server: ModelServer) -> None:
     async def all_roles(models: LanguageModels) -> None:
         for role in ("router", "planner", "writer"):
-            async for _ in models.stream(role, HELLO):  # type: ignore[arg-type]
+            async for _ in models.stream(role, HELLO):
                 pass
         async for _ in models.stream("writer", (("user", "a long text " * 1000),)):
             pass
