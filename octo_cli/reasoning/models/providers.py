@@ -77,7 +77,8 @@ class Providers:
         if not (key or base_url or provider.keyless):
             raise ModelError("model_no_key", **values, variable=variables(name)[0])
         try:
-            chat = self._chat(provider, model_name, base_url, key)
+            # The first import of a provider takes a second or two, in which Ctrl-C and the lease should be heard.
+            chat = await asyncio.to_thread(self._chat, provider, model_name, base_url, key)
         except ImportError as error:
             raise ModelError("model_extra_missing", **values, extra=provider.extra or name) from error
         return Made(chat, values)
@@ -115,6 +116,7 @@ class Providers:
         # The library's own client is shared by the process and never closed.
         client = DefaultAsyncHttpxClient(timeout=self.settings.timeout)
         self._clients.push_async_callback(client.aclose)
-        options = {"http_async_client": client, "stream_usage": True, "stream_chunk_timeout": self.settings.timeout}
+        # Its own bound on the wait for a chunk uses `wait_for`, which on Python 3.11 may swallow a Ctrl-C.
+        options = {"http_async_client": client, "stream_usage": True, "stream_chunk_timeout": 0}
         # Only OpenAI itself knows the Responses API.
         return {**options, "use_responses_api": False} if base_url else options

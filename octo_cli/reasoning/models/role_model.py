@@ -4,6 +4,7 @@ Metering, budget, pace, faults, half answers, broken tool calls and the fallback
 for direct questions and for LangChain's loops with tools alike.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -126,8 +127,14 @@ class RoleModel(BaseChatModel):
     async def _answer(self, name: str, messages: list[BaseMessage], options: Options) -> AIMessage:
         """A whole answer whose tool calls can be read. A broken call is shown to the model once."""
         made = await self._made(name)
-        answer = await self._asked(made, messages, options)
-        broken = [] if options.shape else broken_calls(answer)
+        try:
+            answer = await self._asked(made, messages, options)
+            broken = [] if options.shape else broken_calls(answer)
+        except ModelError as error:
+            # LangChain cannot even hold arguments that are JSON, but no object.
+            if error.code != "model_malformed" or not options.tools:
+                raise
+            answer, broken = AIMessage(""), ["a tool"]
         if not broken:
             return answer
         # Echoing the broken call would make servers fail; what was wrong with it is told in words.
@@ -186,9 +193,13 @@ class RoleModel(BaseChatModel):
         stream = made.chat._astream(messages, stop=options.stop, **_bound(made.chat, options))
         try:
             async with aclosing(stream) as chunks:  # type: ignore[type-var]
-                async for chunk in chunks:
+                while True:
+                    async with asyncio.timeout(self._patience(first=whole is None)):
+                        chunk = await anext(chunks)
                     whole = chunk if whole is None else whole + chunk
                     yield chunk
+        except StopAsyncIteration:
+            pass
         except Exception as error:  # noqa: BLE001 (every SDK raises what it likes)
             raise mapped(error, made.values) from None
         finally:
@@ -201,6 +212,11 @@ class RoleModel(BaseChatModel):
         check_whole(whole.message, made.values, streamed=True)
         if broken := broken_calls(whole.message):
             raise ModelError("model_bad_call", **made.values, tool=", ".join(broken))
+
+    def _patience(self, *, first: bool) -> float:
+        """Seconds to wait for the next chunk. Before the first one a provider's SDK may try again, a minute apart."""
+        ours = self._models.settings
+        return ours.timeout * (ours.retries + 1) + 60 * ours.retries if first else ours.timeout
 
     async def _made(self, name: str) -> Made:
         if name == OFFLINE:
