@@ -214,4 +214,10 @@ def _detail(answer: Answer) -> dict[str, Any] | None:
 
 
 def _insights(found: Mapping[str, tuple[Issue, ...]]) -> list[Insight]:
-    return [Insight("review", issue.message, _IMPORTANCE[issue.level]) for issues in found.values() for issue in issues]
+    return [
+        Insight("review", _sourced(issue), _IMPORTANCE[issue.level]) for issues in found.values() for issue in issues
+    ]
+
+
+def _sourced(issue: Issue) -> str:
+    return f"{issue.message} ({issue.ref})" if issue.ref else issue.message

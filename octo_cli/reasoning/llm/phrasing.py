@@ -34,7 +34,7 @@ _FORBIDDEN: Final = (
             re.I,
         ),
     ),
-    ("names", re.compile(r"[가-힣]{2,4}\s?(?:씨|님)(?![가-힣])|\b(?:Mr|Ms|Mrs|Dr)\.?\s")),
+    ("names", re.compile(r"[가-힣]{2,4}\s?(?:씨|님)(?:\b|[이가은는을를의과와도만께])|\b(?:Mr|Ms|Mrs|Dr)\.?\s")),
 )
 
 

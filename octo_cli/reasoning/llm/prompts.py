@@ -109,10 +109,11 @@ def glance(text: str, longest: int = LONGEST_GLANCE) -> str:
 def conversation(request: Request, longest: int = LONGEST_HISTORY) -> list[tuple[str, str]]:
     """(speaker, text) of what was said before, the newest that fit in `longest` characters, oldest first."""
     kept: list[tuple[str, str]] = []
+    left = longest
     for said in reversed(request.history):
         text = glance(said.text, longest // 2)
-        longest -= len(text)
-        if longest < 0:
+        left -= len(text)
+        if left < 0:
             break
         kept.append((said.speaker, text))
     return kept[::-1]
