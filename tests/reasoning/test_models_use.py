@@ -8,12 +8,19 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelCallLimitMiddleware
 from langchain_core.tools import tool
+from langgraph.types import Command
 from llmock.pytest_plugin import LLMock
 
+from octo_cli.agents import Ask, Done, Kit, Task
 from octo_cli.engine.cache import open_cache
+from octo_cli.reasoning.llm import LanguageMind
 from octo_cli.reasoning.models import LanguageModels, working_on
+from octo_cli.reasoning.offline import Offline
 from octo_cli.settings import ModelSettings, resolve
+from octo_cli.wire.forms import FormField
 from octo_cli.wire.work import Usage
+from tests.agents.kits import kit_in
+from tests.agents.test_kit import CONFIG, INPUT, graph_of
 from tests.models import MODEL, ModelServer, Reply
 from tests.reasoning.test_models_faults import HELLO, VERDICT, Tried, Verdict, at
 
@@ -256,3 +263,60 @@ def test_a_broken_cache_is_a_warning(model_server: ModelServer, tmp_path: Path) 
     tried, ask = cached(model_server, tmp_path)
     assert ask(verdict).category == "web"
     assert [code for code, _ in tried.warned] == ["cache_unusable"]
+
+
+def test_a_step_s_result_tells_what_the_step_used(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.otherwise(lambda _: Reply(text="Yes.", tokens=(50, 5, 0)))
+
+    async def work(task: Task, kit: Kit) -> Done | Ask:
+        assert kit.mind.models is not None
+        text = "".join([text async for text in kit.mind.models.stream("writer", HELLO)])
+        return Done(text) if task.answers else Ask("?", "Sure?", (FormField("sure", "Sure", "text", True),))
+
+    async def story(models: LanguageModels) -> Any:
+        graph = graph_of(work)
+        kit = kit_in(tmp_path / "work", mind=LanguageMind(models, Offline(), models.warn))
+        raised = (await graph.ainvoke(INPUT, CONFIG, context=kit))["__interrupt__"][0]
+        answer = {"action": "submit", "fields": {"sure": "yes"}}
+        done = await graph.ainvoke(Command(resume={raised.id: answer}), CONFIG, context=kit)
+        return done["results"]["1"]
+
+    result = at(model_server).ask(story)
+    assert (result["usage"]["requests"], result["usage"]["input_tokens"]) == (2, 100)
+
+
+# Other providers
+
+
+def test_anthropic_speaks_its_own_protocol_behind_the_same_face(llmock: LLMock) -> None:
+    tried = Tried(ModelSettings(name="anthropic:claude-test", base_url=llmock.base_url("anthropic"), retries=2))
+    llmock.reply("Good day.")
+    assert tried.text() == "Good day."
+    assert isinstance(tried.verdict(), Verdict)
+    assert tried.ask(loop)
+    assert {request.provider for request in llmock.requests} == {"anthropic"}
+    assert tried.spent[""].requests == len(llmock.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "model_key_refused"), (404, "model_not_found"), (529, "model_server_error")]
+)
+def test_anthropic_fails_in_the_same_words(status: int, code: str, llmock: LLMock) -> None:
+    tried = Tried(ModelSettings(name="anthropic:claude-test", base_url=llmock.base_url("anthropic"), retries=0))
+    llmock.fail(status)
+    assert tried.fails(tried.text).code == code
+
+
+@pytest.mark.parametrize("fault", ["truncate", "corrupt", "disconnect"])
+def test_half_of_anthropic_s_answer_is_none(fault: str, llmock: LLMock) -> None:
+    tried = Tried(ModelSettings(name="anthropic:claude-test", base_url=llmock.base_url("anthropic"), retries=0))
+    getattr(llmock, fault)(after_chunks=3)
+    assert tried.fails(tried.text).code in ("model_cut_off", "model_malformed", "model_unreachable")
+
+
+def test_ollama_needs_no_key_and_no_server_is_said(model_server: ModelServer) -> None:
+    tried = Tried(ModelSettings(name="ollama:llama3", base_url="http://127.0.0.1:1"), None)
+    assert tried.fails(tried.text).code == "model_unreachable"
+    lost = Tried(ModelSettings(name="ollama:llama3", base_url=model_server.base_url), None)
+    model_server.otherwise(lambda _: Reply(status=404))
+    assert lost.fails(lost.text).code == "model_not_found"
