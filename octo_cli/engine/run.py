@@ -13,7 +13,6 @@ from octo_cli.engine.answers import check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
 from octo_cli.i18n import said, words
-from octo_cli.reasoning.models.metering import total
 from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
@@ -29,7 +28,7 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import StepResult, ThreadRecord, ThreadStatus, Usage
+from octo_cli.wire.work import StepResult, ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.types import Command, StateSnapshot
@@ -160,7 +159,7 @@ class Run:
                         if isinstance(event, Warned):
                             self.warnings.append({"code": event.code, "message": event.message})
                         yield event
-                        if isinstance(event, StepFinished) and (used := total(self._spent)):
+                        if isinstance(event, StepFinished) and (used := total(self._spent.values())):
                             yield UsageChanged(used)
         except GraphRecursionError as error:
             raise Failed("went_in_circles", thread=self.thread_id) from error
@@ -180,7 +179,7 @@ class Run:
         record = await asyncio.to_thread(self._put_down, state, questions, kit.active_seconds())
         for question in questions:
             yield InterruptRaised(question)
-        usage = total(self._spent) or Usage(model=self.engine.settings.model)
+        usage = total(self._spent.values()) or Usage(model=self.engine.settings.model)
         yield UsageChanged(usage)
         summary = summarised(record, state, questions, usage=usage, format=self.format)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))

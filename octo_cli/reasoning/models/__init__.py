@@ -32,6 +32,8 @@ __all__ = ["AnswerCache", "KeyFor", "LanguageModels", "working_on"]
 T = TypeVar("T")
 # Of what is put to the writer, in characters: beyond this the work is a large one, for the premium model.
 LARGE: Final = 8_000
+# Ways to an answer of a shape, from what binds a model most to what every server knows.
+METHODS: Final = ("json_schema", "function_calling", "json_mode")
 # An answer that fell short in one of these ways may come out right when asked for again.
 _REPAIRABLE: Final = frozenset({"model_cut_off", "model_refused", "model_empty"})
 _MEND: Final = (
@@ -67,8 +69,7 @@ class LanguageModels:
         self.warn = warn
         self.meter = Meter(settings, spent, warn)
         self.providers = Providers(settings, key_for)
-        # The ways to a shaped answer still open for each model, best first.
-        self.methods: dict[str, tuple[str, ...]] = {}
+        self._methods: dict[str, tuple[str, ...]] = {}
         self._cache = cache
 
     async def structured(self, role: Role, messages: Sequence[Message], shape: type[T], *, name: str) -> T:
@@ -83,6 +84,10 @@ class LanguageModels:
                     answer = read(text, shape)
                 except msgspec.DecodeError as fault:
                     error = str(fault)
+                    if not isinstance(fault, msgspec.ValidationError):
+                        # No JSON at all: some servers take a schema and pay no heed to it.
+                        model = self.chain(role, said)[0]
+                        self.no_more(model, self.methods(model)[0])
                 else:
                     await self._keep(key, text)
                     return answer
@@ -127,6 +132,15 @@ class LanguageModels:
         by_policy = {"router": ours.cheap, "planner": None, "writer": ours.premium if large else None}
         explicit = {"router": ours.router, "planner": ours.planner, "writer": ours.writer}
         return tuple(dict.fromkeys((explicit[role] or by_policy[role] or ours.name, *ours.fallback)))
+
+    def methods(self, model: str) -> tuple[str, ...]:
+        """The ways to ask `model` for a shape, best first; `no_more` takes one out that its server does not know."""
+        wanted = self.settings.structured
+        return self._methods.get(model, METHODS if wanted == "auto" else (wanted,))
+
+    def no_more(self, model: str, method: str) -> None:
+        left = tuple(other for other in self.methods(model) if other != method)
+        self._methods[model] = left or (method,)
 
     async def may_ask(self) -> None:
         """Wait until the pace allows a request. Raises ModelError "budget_reached"."""
