@@ -23,6 +23,8 @@ def log_to_file(settings: Settings) -> None:
         handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     except OSError:
         handler = logging.NullHandler()
+    # What a library warns of is for its users, the programmers.
+    logging.captureWarnings(True)
     handler.setFormatter(_WithoutKeys("%(asctime)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 

@@ -14,8 +14,8 @@ from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import screen_columns
 from octo_cli.cli.servers import Search, first_look, remember_told
-from octo_cli.errors import ModelError, UsageError
-from octo_cli.settings import OFFLINE, Settings, duration
+from octo_cli.errors import UsageError
+from octo_cli.settings import Settings, duration
 from octo_cli.ui.typed import fit
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def chat(
 ) -> None:
     """A conversation on a terminal."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     if not caller.interactive:
         raise UsageError("chat_needs_terminal")
     said = fit(text) if text is not None else None
@@ -54,7 +54,7 @@ def ask(
 ) -> None:
     """One request."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     command = _command(caller, thread=thread, create=create)
     said = fit(_request(text, caller))
     from octo_cli import session
@@ -71,7 +71,7 @@ def resume(
 ) -> None:
     """Go on with a thread."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     if last and thread is not None:
         raise UsageError("thread_or_last", thread=thread)
     command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
@@ -88,10 +88,8 @@ def _offer_local_model(look: Search, settings: Settings, face: "TerminalFace") -
         remember_told(settings)
 
 
-def _with_a_mind(caller: Caller) -> Settings:
+def _begun(caller: Caller) -> Settings:
     settings = caller.settings
-    if settings.model != OFFLINE:
-        raise ModelError("model_unavailable", model=settings.model)
     from octo_cli.cli.logs import log_to_file
 
     log_to_file(settings)

@@ -1,5 +1,7 @@
 """Work: what was asked, what was planned, what came of it."""
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -77,6 +79,24 @@ class Usage(Struct, frozen=True):
     output_tokens: int = 0
     cost_usd: float = 0
     cached_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together; the models that answered are named in the order they were first asked."""
+        names = dict.fromkeys(f"{self.model}, {other.model}".split(", "))
+        return Usage(
+            model=", ".join(name for name in names if name != "offline") or "offline",
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=round(self.cost_usd + other.cost_usd, 10),
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+        )
+
+
+def total(used: Iterable[Usage]) -> Usage | None:
+    """All of it together; None when no model was asked."""
+    parts = list(used)
+    return reduce(Usage.__add__, parts) if parts else None
 
 
 class StepResult(Struct, frozen=True):
