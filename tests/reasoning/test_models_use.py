@@ -265,6 +265,15 @@ def test_a_broken_cache_is_a_warning(model_server: ModelServer, tmp_path: Path) 
     assert [code for code, _ in tried.warned] == ["cache_unusable"]
 
 
+def test_a_redis_that_is_not_there_is_a_warning(model_server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[model]\ncache = "redis://127.0.0.1:1/0"\n', encoding="utf-8")
+    model_server.knows("Intent", VERDICT)
+    tried, ask = cached(model_server, tmp_path)
+    assert ask(verdict).category == "web"
+    # Which one depends on whether the extra is installed.
+    assert [code for code, _ in tried.warned] in (["cache_unusable"], ["cache_extra_missing"])
+
+
 def test_a_step_s_result_tells_what_the_step_used(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.otherwise(lambda _: Reply(text="Yes.", tokens=(50, 5, 0)))
 
