@@ -253,6 +253,12 @@ def test_prose_is_kept_only_when_asked_for(
     assert len(model_server.requests) == requests
 
 
+def test_the_answer_of_another_model_is_not_kept_as_this_one_s(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.says(Reply(status=500), VERDICT, {**VERDICT, "category": "data"})
+    _, ask = cached(model_server, tmp_path, fallback=("openai:other",))
+    assert [ask(verdict).category for _ in range(3)] == ["web", "data", "data"]
+
+
 def test_failures_are_never_kept(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.says(Reply(text="{}"), Reply(text="{}"))
     tried, ask = cached(model_server, tmp_path, cache_writer=True)
