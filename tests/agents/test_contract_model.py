@@ -65,6 +65,11 @@ def test_a_clause_is_worded_once_and_a_remark_holds_nothing_up(octo: Octo, sensi
     assert f"이 계약은 무효이니 승인하지 마십시오. (“{line}”)" in told_last
     assert len(sensible.requests) == 5
 
+    # A later version keeps the wording too, whoever makes it.
+    edited = question_of(octo("ask", "월세를 55만원으로 바꿔줘", "--thread", "last", "--json"))
+    assert CLAUSE in edited["preview"]
+    assert "오십오만원" in edited["preview"]
+
 
 def test_wording_is_made_anew_when_the_person_asks_or_its_values_change(octo: Octo, sensible: ModelServer) -> None:
     filled(octo, sensible)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -129,3 +130,51 @@ def _remarks(question: Asked) -> dict[str, Any]:
 
 def _clause(clause: Mapping[str, Any], question: Asked) -> str:
     return CLAUSES[told(question)["language"]][clause["name"]]
+
+
+def be_absurd(server: ModelServer, seed: int) -> None:
+    """Every answer has the right shape, and nothing else to be said for it."""
+    chance = random.Random(seed)
+
+    def absurd(question: Asked) -> dict[str, Any]:
+        schema = question.body["response_format"]["json_schema"]["schema"]
+        found: dict[str, Any] = _anything(schema, schema.get("$defs", {}), question.text, chance)
+        return found
+
+    for shape in ("Intent", "Plan", "Readings", "Remarks", "Wording"):
+        server.knows(shape, absurd)
+
+
+def _anything(schema: Mapping[str, Any], known: Mapping[str, Any], text: str, chance: random.Random) -> Any:
+    """Some JSON that fits `schema`; texts are now and then words of what was asked."""
+
+    def some(part: Mapping[str, Any]) -> Any:
+        return _anything(part, known, text, chance)
+
+    start = chance.randrange(len(text))
+    makers: dict[str, Callable[[], Any]] = {
+        "$ref": lambda: some(known[schema["$ref"].rpartition("/")[2]]),
+        "anyOf": lambda: some(chance.choice(schema["anyOf"])),
+        "enum": lambda: chance.choice(schema["enum"]),
+        "object": lambda: {name: some(part) for name, part in schema["properties"].items()},
+        "array": lambda: [some(schema["items"]) for _ in range(chance.randrange(8))],
+        "string": lambda: chance.choice([*_ABSURD, text[start : start + chance.randrange(1, 40)]]),
+        "integer": lambda: chance.randint(-3, 9),
+        "number": chance.random,
+        "null": lambda: None,
+    }
+    return next(maker for name, maker in makers.items() if name in schema or schema.get("type") == name)()
+
+
+_ABSURD = (
+    "",
+    "\x1b[2J",
+    "____",
+    "{options}",
+    "{{7*7}}",
+    "| a | b |",
+    "5천만원",
+    "9" * 400,
+    "../../etc/passwd",
+    "\u202e",
+)

@@ -13,7 +13,7 @@ from octo_cli.wire.work import Intent, Language, Message, Plan, Problem, StepRes
 from tests.conftest import LEASE as LEASE_REQUEST
 from tests.models import ModelServer, Reply
 from tests.reasoning.samples import LEASE, NDA, TODAY, asked
-from tests.reasoning.sensible import PROSE, Thinking, be_sensible, reading, remark
+from tests.reasoning.sensible import PROSE, Thinking, be_absurd, be_sensible, reading, remark
 
 PAPERS = {name: Catalog().find(name) for name in ("lease", "nda")}
 VALUES: dict[str, dict[str, Any]] = {
@@ -367,6 +367,9 @@ def test_an_answer_is_mended_once(model: Thinking, model_server: ModelServer) ->
         "주식회사 가나다가 점검한다.",
         "## 새 조항",
         "임차인은 육 개월마다 점검한다.",
+        "임차인은 두 달마다 점검한다.",
+        "임차인은 매월 말일에 점검한다.",
+        "임차인은 내년 삼월에 점검한다.",
         "https://example.com 을 본다.",
         "{tenant_name:은/는} 점검한다.",
         "{options 점검",
@@ -472,3 +475,30 @@ def test_a_long_conversation_is_cut_at_its_beginning(model: Thinking, model_serv
     said = [message["content"] for message in question.body["messages"][2:-1]]
     assert said == [line.text for line in history[-len(said) :]]
     assert 5 < len(said) < 15
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_model_that_talks_nonsense_in_good_form_changes_nothing_that_counts(
+    model: Thinking, model_server: ModelServer, seed: int
+) -> None:
+    be_absurd(model_server, seed)
+    request, lease, values = asked(LEASE_REQUEST, LEASE), PAPERS["lease"], VALUES["lease"]
+    own = extracted(Thinking(None), LEASE_REQUEST)
+
+    async def think(mind: Reasoner) -> None:
+        for _ in range(3):
+            assert (await mind.understand(request)).category in ("contract", "search", "chat")
+            for step in (await mind.plan(request, Intent("contract", 0.9))).steps:
+                assert all(int(earlier) < int(step.step_id) for earlier in step.depends_on)
+            for proposal in await mind.extract(request, lease):
+                assert proposal.raw == request.text[slice(*proposal.span)]
+                assert proposal.provenance == "llm" or proposal.value == own[proposal.field].value
+            wording = await mind.phrase(lease, values, "ko")
+            text = await mind.draft(lease, values, "ko", wording)
+            assert len(text.splitlines()) == len(lease.render(values, "ko").splitlines())
+            remarked = await mind.review(lease, values, text, language="ko", today=TODAY)
+            remarks = [issue for issues in remarked.values() for issue in issues if issue.rule == MODEL_RULE]
+            assert len(remarks) <= 6
+            assert all(issue.level != "error" and issue.ref and len(issue.message) <= 400 for issue in remarks)
+
+    model(think)
