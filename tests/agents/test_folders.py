@@ -81,7 +81,7 @@ def test_korean_is_found_inside_words(query: str, marked: str, index: FolderInde
     found = index.search(query)
     assert paths(found) == ["notes/law.md"]
     assert f"**{marked}**" in snippets(found)[0]
-    assert found.files[0].places[0].line == 5
+    assert found.files[0].places[0].number == 5
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_name_and_heading_weigh_more_than_text(index: FolderIndex, notes: Path) 
     put(notes, 텃밭=filler, b=f"# 텃밭\n\n{filler}", c=f"텃밭\n\n{filler}", **{f"x{n}": filler for n in range(20)})
     assert paths(index.search("텃밭"))[:2] == ["notes/b.md", "notes/c.md"]
     named = next(file for file in index.search("텃밭").files if file.path == "notes/텃밭.md")
-    assert [(place.line, place.snippet) for place in named.places] == [(1, "그 밖의 이야기가 길게 이어진다.")]
+    assert [(place.number, place.snippet) for place in named.places] == [(1, "그 밖의 이야기가 길게 이어진다.")]
 
 
 def test_five_files_and_three_lines_at_most(index: FolderIndex, notes: Path) -> None:
@@ -161,7 +161,7 @@ def test_five_files_and_three_lines_at_most(index: FolderIndex, notes: Path) -> 
     found = index.search("보증금")
     assert [len(file.places) for file in found.files] == [3] * 5
     assert found.matching == 8
-    assert [place.line for place in found.files[0].places] == [1, 2, 3]
+    assert [place.number for place in found.files[0].places] == [1, 2, 3]
 
 
 def test_the_heading_above_a_line(index: FolderIndex, notes: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_heading_above_a_line(index: FolderIndex, notes: Path) -> None:
 
 def test_line_numbers_are_those_of_an_editor(index: FolderIndex, notes: Path) -> None:
     (notes / "a.txt").write_bytes("하나\u2028\x0b둘\x0c\x85셋\r\n\r\n고래\r\n".encode())
-    assert index.search("고래").files[0].places[0].line == 3
+    assert index.search("고래").files[0].places[0].number == 3
 
 
 def test_a_long_line_is_cut_around_the_match(index: FolderIndex, notes: Path) -> None:
@@ -217,7 +217,7 @@ def test_files_that_count(name: str, index: FolderIndex, notes: Path) -> None:
 def test_encodings(raw: bytes, index: FolderIndex, notes: Path) -> None:
     (notes / "a.txt").write_bytes(raw)
     found = index.search("고래")
-    assert found.files[0].places[0].line == 2
+    assert found.files[0].places[0].number == 2
     assert snippets(found)[0] == "**고래**와 바다"
 
 
