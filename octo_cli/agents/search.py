@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ _LONGEST_SHOWN_QUERY: Final = 80
 _MOST_NAMED: Final = 3
 # Results are saved with the thread; a folder full of pictures called .txt shall not be.
 _MOST_SKIPPED_IN_DATA: Final = 50
+# The sentence has quotes of its own.
+_PHRASE: Final = re.compile('["“]([^"“”]+)["”]')
 _NOTHING: Final = {"hits": [], "files": 0, "skipped": [], "missing_folders": []}
 # Behind the path, where a place is no line; as books and lawyers write them, in any language.
 _SIGNS: Final = {"page": "p.", "paragraph": "¶"}
@@ -152,7 +155,8 @@ def _text(query: str, findings: "Findings", settings: "Settings", say: Words) ->
 def _headline(query: str, findings: "Findings", settings: "Settings", say: Words) -> str:
     if not findings.terms:
         return say("search.no_words")
-    sought = escape(_shortened(one_line(query)))
+    phrase = _PHRASE.fullmatch(one_line(query))
+    sought = escape(_shortened(phrase[1] if phrase else one_line(query)))
     if not findings.files:
         searched = _count(say, "files", findings.searched)
         where = [*_codes(settings.search.folders), say("search.own_documents")]
@@ -169,8 +173,9 @@ def _headline(query: str, findings: "Findings", settings: "Settings", say: Words
 def _place(file: "FoundFile", place: "Place", say: Words) -> str:
     """A place as the text of a list item: where it is, and below it what stands there."""
     parts = [_cited(file, place)]
-    if file.paper:
-        parts.insert(0, say("search.document", title=escape(file.paper.title), version=file.paper.version))
+    if paper := file.paper:
+        # The text is Octo's own and stays when its file is moved; a path to nothing would help nobody.
+        parts = [say("search.document", title=escape(paper.title), version=paper.version)] + parts * paper.path.exists()
     if place.heading:
         parts.append(escape(place.heading))
     if file.by_meaning:

@@ -3,6 +3,7 @@
 The index says which files, the files say which lines.
 """
 
+import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ _WEIGHTS: Final = "4.0, 2.0, 1.0, 1.0"
 _CANDIDATES: Final = 12
 # Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): 60 is the paper's constant.
 _FUSION: Final = 60
+_HEADING_SIGN: Final = re.compile(r"^(?:\\#){1,6} ")
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class _Search:
             self._query.terms,
             markdown=reading.has_headings(candidate.path),
             code=reading.is_code(candidate.path),
-        ) or [opening(text)]
+        ) or [opening(text, markdown=False)]
         places = tuple(self._place(text, line, candidate.path, self._score(candidate, line)) for line in lines)
         together = max(line.terms for line in lines)
         share = (candidate.covered + together) / (2 * len(self._query.terms))
@@ -229,8 +231,9 @@ class _Search:
         text = self._text(connection, near.file, path)
         if text is None:
             return None
+        line = opening(text, start=near.line, markdown=reading.has_headings(path))
         # Half at most, as for a file that has every term but none of them together.
-        place = self._place(text, opening(text, start=near.line), path, round(near.likeness / 2, 4))
+        place = self._place(text, line, path, round(near.likeness / 2, 4))
         return _Found(self._file(path, (place,), by_meaning=True), None)
 
     def _file(self, path: bytes, places: tuple[Place, ...], *, by_meaning: bool = False) -> FoundFile:
@@ -244,7 +247,9 @@ class _Search:
         number = line.number
         if reading.unit_of(path) == "page":
             number = 1 + text.count(PAGE_BREAK, 0, line.at + 1)
-        return Place(number, line.snippet, line.heading, score, around(text, line.at))
+        # In a Word file or a web page the sign of a heading is `formats`' own.
+        snippet = line.snippet if reading.kind_of(path) is None else _HEADING_SIGN.sub("", line.snippet)
+        return Place(number, snippet, line.heading, score, around(text, line.at))
 
     def _text(self, connection: sqlite3.Connection, page: int, path: bytes) -> str | None:
         """The file's text as it is now; of one that a parser must read, as it was when it was indexed."""

@@ -87,14 +87,19 @@ def best_lines(text: str, terms: Sequence[Term], *, markdown: bool, code: bool =
     ]
 
 
-def opening(text: str, *, start: int = 1) -> Line:
-    """The first line from `start` on with anything on it: what to show where no term stands."""
-    at = 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        if number >= start and line.strip():
-            return Line(number, escape(line.translate(_NOT_MARKS)[:WIDTH]), "", 0, at)
-        at += len(line) + 1
-    return Line(start, "", "", 0, len(text))
+def opening(text: str, *, start: int = 1, markdown: bool) -> Line:
+    """The first line from `start` on that says anything: what to show where no term stands. A heading is above.
+
+    `markdown`: `#` begins a heading.
+    """
+    titles = list(headings(text)) if markdown else []
+    title_lines = {title.line for title in titles}
+    lines = text.split("\n")
+    said = [index for index in range(start - 1, len(lines)) if lines[index].strip()] or [start - 1]
+    index = next((index for index in said if index not in title_lines), said[0])
+    at = sum(len(line) + 1 for line in lines[:index])
+    snippet = escape(lines[index].translate(_NOT_MARKS)[:WIDTH]) if lines[index].strip() else ""
+    return Line(index + 1, snippet, _above(titles, index), 0, at)
 
 
 def around(text: str, at: int) -> str:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     Vectors = NDArray[float32]
 
 MOST_NEAR: Final = 5
-# Beyond this share of the best one's likeness the rest are only what happens to be next.
-_NEAR_ENOUGH: Final = 0.8
+# What no model in use gives to texts that have nothing in common; and the share of the best one's likeness below which
+# the rest are only what happens to be next.
+_LEAST, _NEAR_ENOUGH = 0.2, 0.8
 _BATCH: Final = 64  # texts a request
 # Characters of a passage: the least before a heading and before a blank line, and the most.
 _BEFORE_HEADING, _BEFORE_BLANK, _LONGEST = 300, 900, 1800
@@ -81,7 +82,7 @@ class Meaning:
             if file not in best or likeness > best[file].likeness:
                 best[file] = Near(file, line, likeness)
         ranked = sorted(best.values(), key=lambda near: (-near.likeness, live[near.file]))[:MOST_NEAR]
-        return [near for near in ranked if near.likeness > max(0.0, _NEAR_ENOUGH * ranked[0].likeness)]
+        return [near for near in ranked if near.likeness >= max(_LEAST, _NEAR_ENOUGH * ranked[0].likeness)]
 
     def _embed_new(self, live: Mapping[int, bytes], text_of: Callable[[int], str | None]) -> None:
         passages = self._without_vector(live, text_of)
@@ -134,14 +135,14 @@ def passages_of(text: str) -> Iterator[Passage]:
     for at, line in enumerate(text.split("\n"), start=1):
         least = _BEFORE_HEADING if line.startswith("#") else _LONGEST if line.strip() else _BEFORE_BLANK
         if lines and (length >= least or length + len(line) > _LONGEST):
-            yield Passage(number, begin, "\n".join(lines)[:_LONGEST])
+            yield Passage(number, begin, "\n".join(lines).rstrip()[:_LONGEST])
             number, lines, length = number + 1, [], 0
         if lines or line.strip():
             begin = begin if lines else at
             lines.append(line)
             length += len(line) + 1
     if lines:
-        yield Passage(number, begin, "\n".join(lines)[:_LONGEST])
+        yield Passage(number, begin, "\n".join(lines).rstrip()[:_LONGEST])
 
 
 def _likenesses(rows: Sequence[Any], wanted: "Vectors") -> list[float]:
