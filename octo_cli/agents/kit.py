@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 import msgspec
 from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
@@ -21,6 +21,7 @@ from octo_cli.documents.catalog import Catalog
 from octo_cli.errors import Failed, ModelError, OctoError, StorageError
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.base import Reasoner
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.settings import Settings
 from octo_cli.storage import Storage
 from octo_cli.wire import events
@@ -182,7 +183,7 @@ def emit(runtime: Runtime[Kit], event: events.Event) -> None:
 
 def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem | None = None) -> dict[str, Any]:
     """The state update that hands a step's result to the supervisor. `seconds` of active time, pauses left out."""
-    step = msgspec.convert(state["step"], Step)
+    step, models = msgspec.convert(state["step"], Step), get_runtime(Kit).context.mind.models
     result = StepResult(
         step_id=step.step_id,
         agent=step.agent,
@@ -196,6 +197,7 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
         seconds=round(seconds, 6),
         pauses=state.get("pauses", 0),
         problem=problem,
+        usage=models.usage(step.step_id) if models else None,
     )
     return {"results": {step.step_id: msgspec.to_builtins(result)}}
 
@@ -245,7 +247,8 @@ class _Simple:
     async def do_work(self, state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
         started = time.monotonic()
         say = words(state["request"]["language"])
-        outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
+        with working_on(state["step"]["step_id"]):
+            outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if isinstance(outcome, dict):
             return {**outcome, "seconds": seconds}
@@ -271,7 +274,8 @@ class _Simple:
     async def act(self, state: StepState, runtime: Runtime[Kit]) -> dict[str, Any]:
         started = time.monotonic()
         call = state["call"] or {}
-        outcome = await acted(self.tools[call["tool"]], call, runtime.context, words(state["request"]["language"]))
+        with working_on(state["step"]["step_id"]):
+            outcome = await acted(self.tools[call["tool"]], call, runtime.context, words(state["request"]["language"]))
         return {
             "call": None,
             "outcomes": [*state.get("outcomes", []), msgspec.to_builtins(outcome)],
