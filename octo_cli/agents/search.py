@@ -148,7 +148,7 @@ def _text(query: str, findings: "Findings", settings: "Settings", say: Words) ->
     paragraphs += ["\n".join(f"- {_place(file, place, say)}" for place in file.places) for file in findings.files]
     if not findings.files and not settings.search.folders:
         paragraphs.append(say("search.no_folders"))
-    paragraphs += _remarks(findings, say)
+    paragraphs += [*_misses(findings, say), *_remarks(findings, say)]
     return "\n\n".join(paragraphs)
 
 
@@ -195,13 +195,16 @@ def _source(file: "FoundFile", place: "Place") -> str:
     return f"{named}{file.path}, {file.unit} {place.number}"
 
 
-def _remarks(findings: "Findings", say: Words) -> Iterator[str]:
+def _misses(findings: "Findings", say: Words) -> Iterator[str]:
     more = findings.matching - len(findings.files)
     if findings.files and more > 0:
         yield say("search.more", files=_count(say, "files", more))
     if findings.files and findings.absent:
         absent = [escape(_shortened(word)) for word in findings.absent]
         yield say("search.absent", words=_listed(absent, say))
+
+
+def _remarks(findings: "Findings", say: Words) -> Iterator[str]:
     if findings.words_only:
         reason, hint = describe(findings.words_only, say)
         yield say("search.words_only", reason=escape(reason)) + (f" `{hint}`" if hint else "")
