@@ -277,6 +277,22 @@ def test_hidden_and_machine_made_folders_are_left_out(index: FolderIndex, notes:
     assert found.skipped == ()
 
 
+def test_what_git_ignores_is_left_out(index: FolderIndex, notes: Path) -> None:
+    for name in ("build", "src/build", "src/deep"):
+        (notes / name).mkdir(parents=True)
+        put(notes / name, a="고래")
+    put(notes, top="고래", kept="고래")
+    put(notes / "src", top="고래")
+    (notes / ".gitignore").write_text("/build/\n/top.md\n!kept.md\n", encoding="utf-8")
+    (notes / "src" / ".gitignore").write_text("deep\n", encoding="utf-8")
+    assert sorted(paths(index.search("고래"))) == ["notes/kept.md", "notes/src/build/a.md", "notes/src/top.md"]
+    (notes / ".gitignore").write_text("*.md\n", encoding="utf-8")
+    (notes / "src" / ".gitignore").write_text("!top.md\n", encoding="utf-8")
+    assert paths(index.search("고래")) == ["notes/src/top.md"]
+    (notes / ".gitignore").write_text("!\n", encoding="utf-8")
+    assert index.search("고래").searched == 6
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_does_not_hold_up_the_search(index: FolderIndex, notes: Path) -> None:
     os.mkfifo(notes / "pipe.md")
@@ -571,6 +587,30 @@ def test_what_may_not_be_read_is_named_and_a_closed_data_folder_does_not_matter(
     assert done.stdout.strip() == (
         "['notes/a.md'] [('notes/closed.md', 'unreadable'), ('notes/shut', 'unreadable')] 1"
     ), done.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from octo_cli.agents.folders import FolderIndex
+asked = iter(range(1000))
+def stopped():
+    # The walk asks once, then every batch of the index does.
+    if next(asked) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return False
+FolderIndex(Path(sys.argv[1]), [Path(sys.argv[2])]).search("고래", stopped=stopped)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs kill -9")
+def test_a_killed_process_leaves_an_index_that_goes_on(index: FolderIndex, notes: Path, tmp_path: Path) -> None:
+    put(notes, **{f"n{n}": f"고래 {n}" for n in range(250)})
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "data" / "search.sqlite"), str(notes)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -9
+    assert rows(tmp_path, "SELECT count(*) FROM files") == [(200,)]
+    assert index.search("고래").matching == 250
+    assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
 
 
 SEARCH = """

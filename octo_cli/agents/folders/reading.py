@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from octo_cli.values.text import clean, one_line
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 MARKDOWN: Final = frozenset({b".md", b".markdown"})
 TEXT: Final = frozenset({b".txt", b".text", b".rst", b".org", b".csv", b".tsv", b".log", b".tex"})
@@ -228,9 +231,9 @@ def _strict(raw: bytes, encoding: str) -> str | None:
 
 def _walk(root: bytes, stopped: Callable[[], bool]) -> Iterator[tuple[bytes, "os.DirEntry[bytes] | None"]]:
     """Files that count and links below `root`, folder by folder; None for a folder that cannot be listed."""
-    waiting = [root]
+    waiting: list[tuple[bytes, tuple[_Rules, ...]]] = [(root, ())]
     while waiting and not stopped():
-        folder = waiting.pop()
+        folder, rules = waiting.pop()
         try:
             listed = _listed(folder)
         except FileNotFoundError:
@@ -238,9 +241,12 @@ def _walk(root: bytes, stopped: Callable[[], bool]) -> Iterator[tuple[bytes, "os
         except OSError:
             yield folder, None
             continue
+        rules += _rules_of(folder)
         for entry, is_folder in listed:
+            if _is_ignored(entry.path, rules, is_folder=is_folder):
+                continue
             if is_folder:
-                waiting.append(entry.path)
+                waiting.append((entry.path, rules))
             elif _leads_out(entry, root) if entry.is_symlink() else suffix_of(entry.name) in SUFFIXES:
                 yield entry.path, entry
 
@@ -252,6 +258,36 @@ def _listed(folder: bytes) -> list[tuple["os.DirEntry[bytes]", bool]]:
             entry for entry in entries if not entry.name.startswith(b".") and entry.name not in _NOT_WRITTEN_BY_HAND
         ]
         return [(entry, entry.is_dir(follow_symlinks=False)) for entry in sorted(seen, key=lambda entry: entry.name)]
+
+
+class _Rules(NamedTuple):
+    """What a `.gitignore` leaves out of its folder."""
+
+    folder: bytes
+    patterns: "GitIgnoreSpec"
+
+
+def _rules_of(folder: bytes) -> tuple[_Rules, ...]:
+    file = folder + _SEPARATOR + b".gitignore"
+    if not os.path.lexists(file):
+        return ()
+    from pathspec import GitIgnoreSpec
+
+    try:
+        patterns = GitIgnoreSpec.from_lines((text_of(read(file)) or "").splitlines())
+    except (OSError, ValueError):  # ValueError: a pattern that is none; better to find too much
+        return ()
+    return (_Rules(folder, patterns),)
+
+
+def _is_ignored(path: bytes, rules: Sequence[_Rules], *, is_folder: bool) -> bool:
+    """Whether a `.gitignore` on the way down leaves `path` out; the nearest that speaks of it decides."""
+    for folder, patterns in reversed(rules):
+        inside = path[len(folder.rstrip(_SEPARATOR)) + 1 :] + b"/" * is_folder
+        verdict = patterns.check_file(os.fsdecode(inside)).include
+        if verdict is not None:
+            return verdict
+    return False
 
 
 def _leads_out(link: "os.DirEntry[bytes]", root: bytes) -> bool:
