@@ -8,17 +8,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from langgraph.config import get_stream_writer
+from msgspec import to_builtins
+
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
 from octo_cli.documents.markdown import escape
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.text import one_line
+from octo_cli.wire.events import StepProgress
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from octo_cli.agents.citing import Cited
-    from octo_cli.agents.folders import Embedder, Findings, FoundFile, Place, Shelf, Skipped
+    from octo_cli.agents.folders import Embedder, Findings, FoundFile, Place, Progress, Shelf, Skipped
     from octo_cli.settings import Settings
 
 INDEX_FILE: Final = "search.sqlite"
@@ -44,10 +48,11 @@ async def work(task: Task, kit: Kit) -> Done:
     version; best file first), `files` (how many were searched), `skipped` (path, reason), `missing_folders`.
     """
     say = words(task.language)
+    progress = _progress(task, say)
     query = str(task.step.inputs.get("query") or "").strip() or topic_of(task.text)
     cancelled = threading.Event()
     try:
-        findings = await asyncio.to_thread(_searched, query, task.text, kit, cancelled)
+        findings = await asyncio.to_thread(_searched, query, task.text, kit, cancelled, progress)
     finally:
         # A thread cannot be cancelled, only asked to stop.
         cancelled.set()
@@ -58,7 +63,23 @@ async def work(task: Task, kit: Kit) -> Done:
     return Done(text, data=_data(findings), confidence=findings.share)
 
 
-def _searched(query: str, said: str, kit: Kit, cancelled: threading.Event) -> "Findings | None":
+def _progress(task: Task, say: Words) -> "Progress":
+    """Tells whoever watches how far the index is; from any thread."""
+    loop = asyncio.get_running_loop()
+    try:
+        write = get_stream_writer()
+    except RuntimeError:  # called by itself, outside any graph
+        return lambda _done, _total: None
+
+    def told(done: int, total: int) -> None:
+        message = say("search.indexing", done=done, total=total)
+        event = StepProgress(task.step.step_id, task.step.agent, "index", message)
+        loop.call_soon_threadsafe(write, to_builtins(event))
+
+    return told
+
+
+def _searched(query: str, said: str, kit: Kit, cancelled: threading.Event, progress: "Progress") -> "Findings | None":
     """What the search found; None when there is nothing to search in."""
     # The graph holds every agent; only a search pays for reading folders.
     from octo_cli.agents.folders import FolderIndex, query_of
@@ -67,7 +88,7 @@ def _searched(query: str, said: str, kit: Kit, cancelled: threading.Event) -> "F
     if not settings.search.folders and not shelf.papers:
         return None
     index = FolderIndex(settings.folders.data / INDEX_FILE, settings.search.folders, embedder=_embedder(settings))
-    return index.search(query_of(query, said=said), shelf=shelf, stopped=cancelled.is_set)
+    return index.search(query_of(query, said=said), shelf=shelf, stopped=cancelled.is_set, progress=progress)
 
 
 def _shelf(kit: Kit) -> "Shelf":

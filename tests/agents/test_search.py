@@ -21,6 +21,7 @@ from octo_cli.i18n import Language
 from octo_cli.reasoning.minds import open_mind
 from octo_cli.storage.papers import DocumentDraft
 from octo_cli.wire.work import Step
+from tests.agents.embedding_server import embeddings_on_loopback
 from tests.agents.kits import kit_in
 from tests.agents.papers import line, put_pdf
 from tests.conftest import LEASE, Octo
@@ -357,3 +358,28 @@ def test_a_model_answers_through_the_door(octo: Octo, model_server: ModelServer)
     assert said.out == (
         "매달 25일에 냅니다 [2].\n\n근거:\n\n- [2] `work/notes.md:3` · 월세\n  > **월세**는 매달 25일에 낸다.\n"
     )
+
+
+def test_a_first_big_index_says_how_far_it_is(octo: Octo) -> None:
+    for number in range(400):
+        (octo.folder / f"n{number}.txt").write_text(f"고래 {number}", encoding="utf-8")
+    (octo.folder / ".octo.toml").write_text('[search]\nfolders = ["."]\n', encoding="utf-8")
+    first = octo("ask", "내 메모에서 고래 찾아줘", "--events")
+    progress = [event["message"] for event in first.events if event["type"] == "step_progress"]
+    assert progress == [f"파일을 읽어 색인을 만듭니다: {done}/400" for done in (100, 200, 300, 400)]
+    assert "400" not in octo("ask", "내 메모에서 고래 찾아줘").err
+
+
+def test_meaning_through_the_door(octo: Octo) -> None:
+    (octo.folder / "pets.md").write_text("강아지 산책은 하루 두 번.\n", encoding="utf-8")
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    with embeddings_on_loopback() as server:
+        search = f'[search]\nfolders = ["{octo.folder}"]\nembeddings = "openai:m"\n'
+        (home / "config.toml").write_text(f'{search}[model]\nbase_url = "{server.address}"\n', encoding="utf-8")
+        octo.environment["OPENAI_API_KEY"] = KEY
+        said = octo("ask", "find puppy in my notes", "--lang", "en")
+    assert said.status == 0, said.err
+    assert "- `work/pets.md:1` · close in meaning\n  > 강아지 산책은 하루 두 번.\n" in said.out
+    assert set(server.keys) == {f"Bearer {KEY}"}
+    assert KEY.encode() not in b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())

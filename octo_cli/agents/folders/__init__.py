@@ -10,6 +10,7 @@ from octo_cli.agents.folders.index import Findings, FolderIndex, FoundFile, Plac
 from octo_cli.agents.folders.meaning import Embedder
 from octo_cli.agents.folders.queries import Query, query_of
 from octo_cli.agents.folders.reading import Paper, Shelf, Skipped
+from octo_cli.agents.folders.upkeep import Progress
 
 __all__ = [
     "Embedder",
@@ -18,6 +19,7 @@ __all__ = [
     "FoundFile",
     "Paper",
     "Place",
+    "Progress",
     "Query",
     "Shelf",
     "Skipped",

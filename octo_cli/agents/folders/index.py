@@ -18,7 +18,7 @@ from octo_cli.agents.folders.meaning import Embedder, Meaning, Near
 from octo_cli.agents.folders.queries import Query, query_of
 from octo_cli.agents.folders.reading import Paper, Shelf, Skipped, Survey, Unit
 from octo_cli.agents.folders.store import transaction, with_index
-from octo_cli.agents.folders.upkeep import Stopped, Upkeep
+from octo_cli.agents.folders.upkeep import Progress, Stopped, Upkeep
 from octo_cli.errors import ModelError
 
 MOST_FILES: Final = 5
@@ -89,7 +89,14 @@ class FolderIndex:
         self._folders = tuple(dict.fromkeys(folders))
         self._embedder = embedder
 
-    def search(self, query: Query | str, *, shelf: Shelf | None = None, stopped: Stopped = lambda: False) -> Findings:
+    def search(
+        self,
+        query: Query | str,
+        *,
+        shelf: Shelf | None = None,
+        stopped: Stopped = lambda: False,
+        progress: Progress = lambda _done, _total: None,
+    ) -> Findings:
         """The best places for a query, in the folders and on `shelf`. Blocks; ends early when `stopped` says so.
 
         Raises sqlite3.OperationalError only where SQLite lacks FTS5.
@@ -97,8 +104,9 @@ class FolderIndex:
         survey = reading.survey(self._folders, stopped)
         if shelf:
             survey.add(shelf)
-        search = _Search(query_of(query) if isinstance(query, str) else query, survey, stopped, self._embedder)
-        return with_index(self._file, search.run)
+        wanted = query_of(query) if isinstance(query, str) else query
+        upkeep = Upkeep(survey, stopped, progress)
+        return with_index(self._file, _Search(wanted, survey, upkeep, stopped, self._embedder).run)
 
 
 class _Candidate(NamedTuple):
@@ -116,12 +124,14 @@ class _Found(NamedTuple):
 class _Search:
     """One search: its query, the folders as they stand, and what it does with whichever index it is given."""
 
-    def __init__(self, query: Query, survey: Survey, stopped: Stopped, embedder: Embedder | None) -> None:
+    def __init__(
+        self, query: Query, survey: Survey, upkeep: Upkeep, stopped: Stopped, embedder: Embedder | None
+    ) -> None:
         self._query = query
         self._survey = survey
+        self._upkeep = upkeep
         self._stopped = stopped
         self._embedder = embedder
-        self._upkeep = Upkeep(survey, stopped)
         self._words_only: ModelError | None = None
 
     def run(self, connection: sqlite3.Connection) -> Findings:

@@ -19,8 +19,11 @@ from octo_cli.agents.folders.terms import index_tokens, name_tokens
 from octo_cli.values.text import one_line
 
 Stopped = Callable[[], bool]
+Progress = Callable[[int, int], None]
 
 _BATCH: Final = 100  # files a transaction, so that others and a cancel wait for no more
+_WORTH_TELLING: Final = 300  # files; fewer are read before anybody wonders
+_PACKED_WEIGHS: Final = 20  # how many plain files take as long as one that a parser reads
 _KEPT_DAYS: Final = 30  # how long a folder that is no longer searched stays indexed
 # A file written this shortly before it was read may change again without a new time stamp (FAT counts two seconds).
 _SETTLED_AFTER: Final = 2 * 10**9
@@ -45,12 +48,16 @@ class _Content(NamedTuple):
 
 
 class Upkeep:
-    """One search's look at the folders, written into the index. `unreadable` are the files nobody would open."""
+    """One search's look at the folders, written into the index. `unreadable` are the files nobody would open.
 
-    def __init__(self, survey: Survey, stopped: Stopped) -> None:
+    `progress` is told, about ten times, how many of how many files are read, when there are many.
+    """
+
+    def __init__(self, survey: Survey, stopped: Stopped, progress: Progress) -> None:
         self.unreadable: set[bytes] = set()
         self._survey = survey
         self._stopped = stopped
+        self._progress = progress
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Make the index say what the folders hold. Writes nothing when nothing changed."""
@@ -60,13 +67,27 @@ class Upkeep:
         stale = [path for path in known if path not in files and self._survey.covers(path)]
         changed = [path for path, stamp in files.items() if known.get(path) != stamp]
         plain = [path for path in changed if reading.kind_of(path) is None]
+        packed = [path for path in changed if reading.kind_of(path)]
+        told = self._telling(len(plain) + len(packed), worth=len(plain) + _PACKED_WEIGHS * len(packed))
         for batch in _batches(stale + plain):
             if self._stopped():
                 return
             with transaction(connection, "IMMEDIATE"):
                 for path in batch:
                     self._take_in(connection, path)
-        self._take_in_packed(connection, [path for path in changed if reading.kind_of(path)])
+            told(sum(path in files for path in batch))
+        self._take_in_packed(connection, packed, told)
+
+    def _telling(self, total: int, *, worth: int) -> Callable[[int], None]:
+        done = 0
+
+        def told(more: int) -> None:
+            nonlocal done
+            before, done = done, done + more
+            if worth >= _WORTH_TELLING and before * 10 // total < done * 10 // total:
+                self._progress(done, total)
+
+        return told
 
     def _take_in(self, connection: sqlite3.Connection, path: bytes) -> None:
         """Index one plain file as it is now; another process may have done so since."""
@@ -74,7 +95,9 @@ class Upkeep:
         if row is None or row.stamp != self._survey.files.get(path):
             self._put(connection, path, row, self._plain(path))
 
-    def _take_in_packed(self, connection: sqlite3.Connection, paths: Sequence[bytes]) -> None:
+    def _take_in_packed(
+        self, connection: sqlite3.Connection, paths: Sequence[bytes], told: Callable[[int], None]
+    ) -> None:
         """Index files that a parser must read, which may take long: outside any transaction, so that nobody waits."""
         with Extractor() as extractor:
             for path in paths:
@@ -83,6 +106,7 @@ class Upkeep:
                 content = self._packed(path, extractor, _row(connection, path))
                 with transaction(connection, "IMMEDIATE"):
                     self._put(connection, path, _row(connection, path), content)
+                told(1)
 
     def _put(self, connection: sqlite3.Connection, path: bytes, row: _Row | None, content: _Content | None) -> None:
         stamp = self._survey.files.get(path)
