@@ -158,6 +158,14 @@ def test_a_file_that_takes_too_long_is_given_up_and_its_process_ended(tmp_path: 
     assert raised.value.reason == "slow"
 
 
+def test_who_leaves_waits_for_no_file(index: FolderIndex, notes: Path) -> None:
+    put_pdf(notes / "a.pdf", "(a) Tj " * 1_000_000)
+    looks = iter([False] * 3)
+    assert index.search("whale", stopped=lambda: next(looks, True)).searched == 0
+    put_pdf(notes / "a.pdf", line("whale"))
+    assert index.search("whale").searched == 1
+
+
 def test_a_reader_that_dies_is_replaced(tmp_path: Path) -> None:
     put_pdf(tmp_path / "a.pdf", line("whale"))
     raw = (tmp_path / "a.pdf").read_bytes()

@@ -1,7 +1,8 @@
 """Search by meaning, against a real server: what is found, what is sent, and that without it words still are."""
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -99,6 +100,21 @@ def test_a_break_keeps_what_was_embedded_before_it(server: Embeddings, notes: Pa
     index_by(server, notes).search("puppy")
     texts = [text for text in server.texts if text != "puppy"]
     assert len(texts) == len(set(texts)) == 73
+
+
+def test_who_leaves_waits_for_no_server(notes: Path, tmp_path: Path) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def embed(texts: Sequence[str]) -> list[list[float]]:
+        asked.set()
+        answered.wait(60)
+        return [[1.0] for _ in texts]
+
+    index = FolderIndex(tmp_path / "data" / "search.sqlite", [notes], embedder=Embedder("slow", embed))
+    found = index.search("자동차", stopped=asked.is_set)
+    assert not answered.is_set()
+    answered.set()
+    assert found.words_only is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Final
@@ -16,6 +18,7 @@ from typing import BinaryIO, Final
 from octo_cli.agents.folders.formats import LONGEST, Unreadable, text_in
 
 DEADLINE: Final = 20.0  # seconds for one file
+_GLANCE: Final = 0.1  # seconds between two looks at whether anybody still waits
 _MOST_MEMORY: Final = 2 * 1024**3
 # JSON may write a character as twelve bytes.
 _LONGEST_ANSWER: Final = 12 * LONGEST + 100
@@ -25,7 +28,8 @@ _CHILD: Final = "import sys; sys.path[:] = {path!r}; from octo_cli.agents.folder
 class Extractor:
     """Reads files by their kind. A context manager; the child starts with the first file and ends with the block."""
 
-    def __init__(self, deadline: float = DEADLINE) -> None:
+    def __init__(self, stopped: Callable[[], bool] = lambda: False, *, deadline: float = DEADLINE) -> None:
+        self._stopped = stopped
         self._deadline = deadline
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -38,26 +42,30 @@ class Extractor:
         self._end()
 
     def text_in(self, kind: str, raw: bytes) -> str:
-        """The file's text. Raises Unreadable, also when it takes longer than the deadline; OSError without a child."""
+        """The file's text. Raises Unreadable, also past the deadline and when stopped; OSError without a child."""
         child = self._child = self._child or _started()
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            child.kill()
-
-        timer = threading.Timer(self._deadline, end)
-        timer.start()
+        answered, late = threading.Event(), threading.Event()
+        threading.Thread(target=self._watch, args=(child, answered, late), daemon=True).start()
         try:
             answer = _asked(child, kind, raw)
         finally:
-            timer.cancel()
+            answered.set()
         if answer is None:
             self._end()
             raise Unreadable("slow" if late.is_set() else "broken")
         if "text" not in answer:
             raise Unreadable(answer["reason"])  # type: ignore[arg-type]
         return answer["text"]
+
+    def _watch(self, child: "subprocess.Popen[bytes]", answered: threading.Event, late: threading.Event) -> None:
+        """End a child that nobody waits for any longer."""
+        until = time.monotonic() + self._deadline
+        while not answered.wait(_GLANCE):
+            if time.monotonic() > until:
+                late.set()
+            if late.is_set() or self._stopped():
+                child.kill()
+                return
 
     def _end(self) -> None:
         if self._child is None:

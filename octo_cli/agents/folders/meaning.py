@@ -5,7 +5,9 @@ A vector is kept by its text's hash, so only text that is new to the index is ev
 
 import hashlib
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,6 +25,7 @@ MOST_NEAR: Final = 5
 # the rest are only what happens to be next.
 _LEAST, _NEAR_ENOUGH = 0.2, 0.8
 _BATCH: Final = 64  # texts a request
+_GLANCE: Final = 0.1  # seconds between two looks at whether anybody still waits
 # Characters of a passage: the least before a heading and before a blank line, and the most.
 _BEFORE_HEADING, _BEFORE_BLANK, _LONGEST = 300, 900, 1800
 _MOST_PASSAGES: Final = 300
@@ -33,6 +36,10 @@ class Embedder(NamedTuple):
 
     model: str
     embed: Callable[[Sequence[str]], Sequence[Sequence[float]]]
+
+
+class _Stopped(Exception):
+    """Nobody waits for the answer any longer."""
 
 
 class Near(NamedTuple):
@@ -62,7 +69,13 @@ class Meaning:
         self._stopped = stopped
 
     def nearest(self, sought: str, live: Mapping[int, bytes], text_of: Callable[[int], str | None]) -> list[Near]:
-        """The files likest to what is sought, likest first. Raises ModelError."""
+        """The files likest to what is sought, likest first; none when stopped. Raises ModelError."""
+        try:
+            return self._nearest(sought, live, text_of)
+        except _Stopped:
+            return []
+
+    def _nearest(self, sought: str, live: Mapping[int, bytes], text_of: Callable[[int], str | None]) -> list[Near]:
         self._embed_new(live, text_of)
         rows = [
             row
@@ -72,7 +85,7 @@ class Meaning:
             )
             if row[0] in live
         ]
-        if not rows or self._stopped():
+        if not rows:
             return []
         (wanted,) = self._vectors([sought])
         # A server that changed its mind about the size of a vector has made the old ones useless.
@@ -86,7 +99,7 @@ class Meaning:
 
     def _embed_new(self, live: Mapping[int, bytes], text_of: Callable[[int], str | None]) -> None:
         passages = self._without_vector(live, text_of)
-        while not self._stopped() and (batch := list(islice(passages, _BATCH))):
+        while batch := list(islice(passages, _BATCH)):
             vectors = self._vectors([passage.text for passage in batch])
             rows = [
                 (passage.digest, self._embedder.model, vector.tobytes())
@@ -124,9 +137,26 @@ class Meaning:
         """The vectors of `texts`, each of length one. What identifies a person stays here."""
         import numpy as np
 
-        given = np.asarray(self._embedder.embed([mask_rrn(text) for text in texts]), dtype="<f4")
+        given = np.asarray(self._embedded([mask_rrn(text) for text in texts]), dtype="<f4")
         lengths = np.linalg.norm(given, axis=1, keepdims=True)
         return list(given / np.maximum(lengths, np.float32(1e-12)))
+
+    def _embedded(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """What the model answers, asked in a thread of its own, so that who leaves waits for no server."""
+        answer: Future[Sequence[Sequence[float]]] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._embedder.embed(texts))
+            except BaseException as exc:  # noqa: BLE001 (raised again where it is waited for)
+                answer.set_exception(exc)
+
+        if not self._stopped():
+            threading.Thread(target=ask, daemon=True).start()
+        while not wait((answer,), timeout=_GLANCE).done:
+            if self._stopped():
+                raise _Stopped
+        return answer.result()
 
 
 def passages_of(text: str) -> Iterator[Passage]:

@@ -99,11 +99,13 @@ class Upkeep:
         self, connection: sqlite3.Connection, paths: Sequence[bytes], told: Callable[[int], None]
     ) -> None:
         """Index files that a parser must read, which may take long: outside any transaction, so that nobody waits."""
-        with Extractor() as extractor:
+        with Extractor(self._stopped) as extractor:
             for path in paths:
                 if self._stopped():
                     return
                 content = self._packed(path, extractor, _row(connection, path))
+                if self._stopped():
+                    return  # before it was read, perhaps
                 with transaction(connection, "IMMEDIATE"):
                     self._put(connection, path, _row(connection, path), content)
                 told(1)
