@@ -26,7 +26,7 @@ def put_pdf(path: Path, *pages: str, password: str | None = None, owner: str | N
         content.set_data(f"BT /F1 12 Tf 10 100 Td {text} ET".encode())
         page.replace_contents(content.flate_encode())
     if password is not None or owner is not None:
-        writer.encrypt(password or "", owner_password=owner)
+        writer.encrypt(password or "", owner_password=owner, algorithm="AES-256")
     writer.write(path)
 
 
