@@ -172,6 +172,11 @@ def test_the_heading_above_a_line(index: FolderIndex, notes: Path) -> None:
     assert index.search("squid").files[0].places[0].heading == "다음"
 
 
+def test_a_heading_is_shown_without_its_sign_and_forges_no_list(index: FolderIndex, notes: Path) -> None:
+    put(notes, law="# 주거\n\n## 3. 대항력 ##\n\n내용\n")
+    assert snippets(index.search("대항력")) == ["3\\. **대항력** \\#\\#"]
+
+
 def test_line_numbers_are_those_of_an_editor(index: FolderIndex, notes: Path) -> None:
     (notes / "a.txt").write_bytes("하나\u2028\x0b둘\x0c\x85셋\r\n\r\n고래\r\n".encode())
     assert index.search("고래").files[0].places[0].number == 3

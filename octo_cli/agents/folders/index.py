@@ -3,7 +3,6 @@
 The index says which files, the files say which lines.
 """
 
-import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,6 @@ _WEIGHTS: Final = "4.0, 2.0, 1.0, 1.0"
 _CANDIDATES: Final = 12
 # Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009): 60 is the paper's constant.
 _FUSION: Final = 60
-_HEADING_SIGN: Final = re.compile(r"^(?:\\#){1,6} ")
 
 
 @dataclass(frozen=True)
@@ -202,12 +200,8 @@ class _Search:
         text = self._text(connection, candidate.page, candidate.path)
         if text is None:
             return None
-        lines = best_lines(
-            text,
-            self._query.terms,
-            markdown=reading.has_headings(candidate.path),
-            code=reading.is_code(candidate.path),
-        ) or [opening(text, markdown=False)]
+        markdown, code = reading.has_headings(candidate.path), reading.is_code(candidate.path)
+        lines = best_lines(text, self._query.terms, markdown=markdown, code=code) or [opening(text, markdown=markdown)]
         places = tuple(self._place(text, line, candidate.path, self._score(candidate, line)) for line in lines)
         together = max(line.terms for line in lines)
         share = (candidate.covered + together) / (2 * len(self._query.terms))
@@ -257,9 +251,7 @@ class _Search:
         number = line.number
         if reading.unit_of(path) == "page":
             number = 1 + text.count(PAGE_BREAK, 0, line.at + 1)
-        # In a Word file or a web page the sign of a heading is `formats`' own.
-        snippet = line.snippet if reading.kind_of(path) is None else _HEADING_SIGN.sub("", line.snippet)
-        return Place(number, snippet, line.heading, score, around(text, line.at))
+        return Place(number, line.snippet, line.heading, score, around(text, line.at))
 
     def _text(self, connection: sqlite3.Connection, page: int, path: bytes) -> str | None:
         """The file's text as it is now; of one that a parser must read, as it was when it was indexed."""

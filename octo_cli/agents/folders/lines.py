@@ -26,11 +26,12 @@ _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 class Heading(NamedTuple):
-    """A Markdown heading: its line's index from 0, its level from 1, its words."""
+    """A Markdown heading: its line's index from 0, its level from 1, its words, and where in the line they begin."""
 
     line: int
     level: int
     title: str
+    indent: int
 
 
 class Line(NamedTuple):
@@ -60,7 +61,7 @@ def headings(text: str) -> Iterator[Heading]:
             # A fence is closed by one of its own kind that is at least as long.
             fence = "" if fence and match[1].startswith(fence) else fence or match[1]
         elif not fence and (match := _HEADING.match(line)):
-            yield Heading(number, len(match[1]), match[2])
+            yield Heading(number, len(match[1]), match[2], match.start(2))
 
 
 def best_lines(text: str, terms: Sequence[Term], *, markdown: bool, code: bool = False) -> list[Line]:
@@ -73,12 +74,12 @@ def best_lines(text: str, terms: Sequence[Term], *, markdown: bool, code: bool =
     for span in _spans(text, terms, code=code):
         by_line[bisect_right(starts, span.start) - 1].append(span)
     titles = list(headings(text)) if markdown else []
-    title_lines = {title.line for title in titles}
-    best = sorted(by_line, key=lambda line: (-_different(by_line[line]), line not in title_lines, line))[:MOST_LINES]
+    indents = {title.line: title.indent for title in titles}
+    best = sorted(by_line, key=lambda line: (-_different(by_line[line]), line not in indents, line))[:MOST_LINES]
     return [
         Line(
             number=line + 1,
-            snippet=_snippet(text, starts[line], by_line[line]),
+            snippet=_snippet(text, starts[line] + indents.get(line, 0), by_line[line]),
             heading=_above(titles, line),
             terms=_different(by_line[line]),
             at=min(span.start for span in by_line[line]),
@@ -88,18 +89,15 @@ def best_lines(text: str, terms: Sequence[Term], *, markdown: bool, code: bool =
 
 
 def opening(text: str, *, start: int = 1, markdown: bool) -> Line:
-    """The first line from `start` on that says anything: what to show where no term stands. A heading is above.
-
-    `markdown`: `#` begins a heading.
-    """
-    titles = list(headings(text)) if markdown else []
-    title_lines = {title.line for title in titles}
+    """The first line from `start` on that says anything and is no heading: what to show where no term stands."""
+    titles = {title.line: title for title in headings(text)} if markdown else {}
     lines = text.split("\n")
     said = [index for index in range(start - 1, len(lines)) if lines[index].strip()] or [start - 1]
-    index = next((index for index in said if index not in title_lines), said[0])
+    index = next((index for index in said if index not in titles), said[0])
+    words = titles[index].title if index in titles else lines[index]
+    snippet = escape(words.translate(_NOT_MARKS)[:WIDTH]) if words.strip() else ""
     at = sum(len(line) + 1 for line in lines[:index])
-    snippet = escape(lines[index].translate(_NOT_MARKS)[:WIDTH]) if lines[index].strip() else ""
-    return Line(index + 1, snippet, _above(titles, index), 0, at)
+    return Line(index + 1, snippet, _above(list(titles.values()), index), 0, at)
 
 
 def around(text: str, at: int) -> str:
