@@ -17,11 +17,15 @@ CONCEPTS = (
 
 @dataclass
 class Embeddings:
-    """`texts` are those it was asked for, oldest first; `status` other than 200 refuses; `dimensions` may change."""
+    """`texts` are those it answered, oldest first. `status` other than 200 refuses; so does every request after `most`.
+
+    `reply` is said instead, whatever was asked.
+    """
 
     texts: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     status: int = 200
+    most: int | None = None
     reply: Any = None
     address: str = ""
 
@@ -48,9 +52,10 @@ def embeddings_on_loopback() -> Iterator[Embeddings]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             said.keys.append(self.headers.get("Authorization", ""))
             refusal = {"error": {"message": f"no: {self.headers.get('Authorization')}"}}
-            body = said.reply or (said.answer(request) if said.status == 200 else refusal)
+            status = 500 if said.most is not None and len(said.keys) > said.most else said.status
+            body = said.reply or (said.answer(request) if status == 200 else refusal)
             raw = json.dumps(body).encode()
-            self.send_response(said.status)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
