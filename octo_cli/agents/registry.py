@@ -31,12 +31,15 @@ _AGENTS: Final = (
         AgentCard(
             name="search",
             when={
-                "ko": "사용자가 지정한 폴더의 글과 메모에서 내용을 찾아 파일과 줄 번호로 알려 줍니다.",
-                "en": "Finds passages in the text and Markdown files of the user's folders and cites file and line.",
+                "ko": "사용자가 지정한 폴더의 파일(글, PDF, 워드, 웹 페이지, 소스 코드)과 완성한 문서에서 내용을 찾아"
+                " 위치와 함께 알려 줍니다.",
+                "en": "Finds passages in the user's folders (text, PDF, Word, web pages, source code) and finished"
+                " documents, and cites each place.",
             },
             examples=(
                 "내 메모에서 전입신고 찾아줘",
                 "확정일자에 대해 알려 주세요",
+                "PDF에서 보증금 반환 조항 찾아줘",
                 "Find what my notes say about the deposit",
             ),
             tools=("read_files",),
