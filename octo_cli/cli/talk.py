@@ -27,7 +27,7 @@ def chat(
 ) -> None:
     """A conversation on a terminal."""
     caller: Caller = ctx.obj
-    settings = _begun(caller)
+    settings = _with_a_mind(caller)
     if not caller.interactive:
         raise UsageError("chat_needs_terminal")
     said = fit(text) if text is not None else None
@@ -46,7 +46,7 @@ def ask(
 ) -> None:
     """One request."""
     caller: Caller = ctx.obj
-    settings = _begun(caller)
+    settings = _with_a_mind(caller)
     command = _command(caller, thread=thread, create=create)
     said = fit(_request(text, caller))
     from octo_cli import session
@@ -63,7 +63,7 @@ def resume(
 ) -> None:
     """Go on with a thread."""
     caller: Caller = ctx.obj
-    settings = _begun(caller)
+    settings = _with_a_mind(caller)
     if last and thread is not None:
         raise UsageError("thread_or_last", thread=thread)
     command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
@@ -73,7 +73,7 @@ def resume(
     raise typer.Exit(outcome.status)
 
 
-def _begun(caller: Caller) -> Settings:
+def _with_a_mind(caller: Caller) -> Settings:
     _log_to_file(caller.settings)
     return caller.settings
 

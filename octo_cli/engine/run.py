@@ -155,7 +155,9 @@ class Run:
         try:
             async with aclosing(cast("AsyncGenerator[Any]", chunks)) as drained:
                 async for chunk in drained:
-                    for event in (*self._unheard(), *_events(chunk)):
+                    for warned in self._unheard():
+                        yield warned
+                    for event in _events(chunk):
                         if isinstance(event, Warned):
                             self.warnings.append({"code": event.code, "message": event.message})
                         yield event
@@ -166,6 +168,7 @@ class Run:
 
     def _warn(self, code: str, **values: object) -> None:
         message = self._say(f"warning.{code}", **{name: said(value, self._say) for name, value in values.items()})
+        self.warnings.append({"code": code, "message": message})
         self._unsaid.append(Warned(code, message))
 
     def _unheard(self) -> list[Warned]:
@@ -177,6 +180,8 @@ class Run:
         state = await self.engine.state(self.thread_id)
         questions = questions_of(state, self.thread_id)
         record = await asyncio.to_thread(self._put_down, state, questions, kit.active_seconds())
+        for event in self._unheard():
+            yield event
         for question in questions:
             yield InterruptRaised(question)
         usage = total(self._spent.values()) or Usage(model=self.engine.settings.model)

@@ -205,7 +205,7 @@ class _Layer(NamedTuple):
     folder: Path
 
     def place(self, key: Key) -> Place:
-        named = {"flag": f"--{str(key.flag).replace('_', '-')}", "environment": str(key.variable)}
+        named = {"flag": str(key.option), "environment": str(key.variable)}
         return Place(self.source, named.get(self.source, f"{self.file}: {key.name}"), self.folder)
 
 

@@ -1,20 +1,27 @@
 """What models are used for: loops with tools, bounds and prices, the pace, and answers given before."""
 
 import asyncio
+import functools
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelCallLimitMiddleware
+from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededError
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
 from langgraph.types import Command
 from llmock.pytest_plugin import LLMock
 
 from octo_cli.agents import Ask, Done, Kit, Task
 from octo_cli.engine.cache import open_cache
+from octo_cli.errors import ModelError
 from octo_cli.reasoning.llm import LanguageMind
 from octo_cli.reasoning.models import LanguageModels, working_on
+from octo_cli.reasoning.models.faults import check_whole
 from octo_cli.reasoning.offline import Offline
 from octo_cli.settings import ModelSettings, resolve
 from octo_cli.wire.forms import FormField
@@ -246,6 +253,12 @@ def test_prose_is_kept_only_when_asked_for(
     assert len(model_server.requests) == requests
 
 
+def test_the_answer_of_another_model_is_not_kept_as_this_one_s(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.says(Reply(status=500), VERDICT, {**VERDICT, "category": "data"})
+    _, ask = cached(model_server, tmp_path, fallback=("openai:other",))
+    assert [ask(verdict).category for _ in range(3)] == ["web", "data", "data"]
+
+
 def test_failures_are_never_kept(model_server: ModelServer, tmp_path: Path) -> None:
     model_server.says(Reply(text="{}"), Reply(text="{}"))
     tried, ask = cached(model_server, tmp_path, cache_writer=True)
@@ -263,6 +276,15 @@ def test_a_broken_cache_is_a_warning(model_server: ModelServer, tmp_path: Path) 
     tried, ask = cached(model_server, tmp_path)
     assert ask(verdict).category == "web"
     assert [code for code, _ in tried.warned] == ["cache_unusable"]
+
+
+def test_a_redis_that_is_not_there_is_a_warning(model_server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[model]\ncache = "redis://127.0.0.1:1/0"\n', encoding="utf-8")
+    model_server.knows("Intent", VERDICT)
+    tried, ask = cached(model_server, tmp_path)
+    assert ask(verdict).category == "web"
+    # Which one depends on whether the extra is installed.
+    assert [code for code, _ in tried.warned] in (["cache_unusable"], ["cache_extra_missing"])
 
 
 def test_a_step_s_result_tells_what_the_step_used(model_server: ModelServer, tmp_path: Path) -> None:
@@ -320,3 +342,58 @@ def test_ollama_needs_no_key_and_no_server_is_said(model_server: ModelServer) ->
     lost = Tried(ModelSettings(name="ollama:llama3", base_url=model_server.base_url), None)
     model_server.otherwise(lambda _: Reply(status=404))
     assert lost.fails(lost.text).code == "model_not_found"
+
+
+def test_openai_s_other_protocol_is_told_whole_from_half(llmock: LLMock) -> None:
+    llmock.reply("Good day.")
+    responses = ChatOpenAI(model="gpt-5", base_url=llmock.base_url(), use_responses_api=True)
+
+    async def asked() -> AIMessage:
+        chunks = [chunk async for chunk in responses.astream("Hello.")]
+        await responses.root_async_client.close()
+        whole = functools.reduce(lambda one, other: one + other, chunks)
+        assert isinstance(whole, AIMessage)
+        return whole
+
+    answer = asyncio.run(asked())
+    check_whole(answer, {}, streamed=True)
+    answer.response_metadata["status"] = "incomplete"
+    with pytest.raises(ModelError):
+        check_whole(answer, {}, streamed=True)
+
+
+# Whatever comes back
+
+
+def absurd(dice: random.Random) -> Reply:
+    """An answer nobody would want: any text, any end, up to seven calls of any tool with anything for arguments."""
+    arguments = ('{"country": "Fra', '["France"]', "null", "{}", '{"country": 7}', '{"country": "France"}', "", "7")
+    calls = tuple((dice.choice(("capital_of", "rm", "")), dice.choice(arguments)) for _ in range(dice.randrange(8)))
+    text = dice.choice((None, "", "It is Paris.", '{"category": 1}', "\x1b[2J", "한" * 500))
+    finish = dice.choice(("stop", "stop", "stop", "length", "content_filter", "tool_calls", "wibble"))
+    tokens = dice.choice((None, (0, 0, 0), (10, 5, 99)))
+    return Reply(
+        text=text, tools=dice.choice(((), calls)), finish=finish, tokens=tokens, refusal=dice.choice((None, None, "no"))
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_answer_however_absurd_comes_to_more_than_an_error_that_is_told(
+    seed: int, model_server: ModelServer
+) -> None:
+    dice = random.Random(seed)
+    model_server.otherwise(lambda _: absurd(dice))
+    tried = at(model_server)
+
+    async def twenty(models: LanguageModels) -> list[str]:
+        ended = []
+        for use in (loop, verdict, prose, loop) * 5:
+            try:
+                ended.append(type(await use(models)).__name__)
+            except (ModelError, ModelCallLimitExceededError) as error:
+                ended.append(getattr(error, "code", "limit"))
+        return ended
+
+    ended = tried.ask(twenty)
+    assert "model_failed" not in ended
+    assert tried.spent[""].requests == len(model_server.requests) <= 20 * 12

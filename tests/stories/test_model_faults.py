@@ -29,8 +29,9 @@ class Desk:
         self.folder = folder
         self.events: list[dict[str, Any]] = []
 
-    def ask(self, text: str, **flags: Any) -> int:
-        return self._run(lambda settings, face: session.ask(settings, face, text, session.Command()), flags)
+    def ask(self, text: str, thread: str | None = None, **flags: Any) -> int:
+        command = session.Command(thread=thread)
+        return self._run(lambda settings, face: session.ask(settings, face, text, command), flags)
 
     def resume(self, **flags: Any) -> int:
         return self._run(lambda settings, face: session.resume(settings, face, session.Command(thread="last")), flags)
@@ -124,16 +125,18 @@ def test_a_bound_is_one_of_the_turn_and_resuming_takes_a_higher_one(model_server
     assert desk.summary["usage"]["cost_usd"] > 0
 
 
-def test_a_thread_adds_up_its_turns(octo: Octo, model_server: ModelServer) -> None:
+def test_a_thread_adds_up_its_turns(octo: Octo, model_server: ModelServer, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    desk = Desk(model_server, home)
     model_server.knows("Intent", CHAT)
     model_server.otherwise(lambda _: ANSWER)
-    model = ("--model", "openai:gpt-4o-mini", "--base-url", model_server.base_url)
-    thread = octo("ask", QUESTION, "--json", *model).json["thread_id"]
-    second = octo("ask", "그럼 독일은?", "--thread", thread, "--json", *model).json
-    assert second["usage"]["requests"] == 2
-    found = octo("threads", "inspect", thread, "--json").json
-    assert found["usage"]["requests"] == 4
-    assert "gpt-4o-mini" in octo("threads", "inspect", thread).out
+    assert desk.ask(QUESTION) == 0
+    assert desk.ask("그럼 독일은 어떤가요?", thread="last") == 0
+    assert desk.summary["usage"]["requests"] == 2
+    usage = octo("threads", "inspect", "last", "--json").json["usage"]
+    assert (usage["model"], usage["requests"], usage["input_tokens"]) == ("openai:gpt-4o-mini", 4, 400)
+    assert "gpt-4o-mini" in octo("threads", "inspect", "last").out
 
 
 def test_a_key_is_nowhere_to_be_seen(octo: Octo, model_server: ModelServer) -> None:

@@ -69,6 +69,8 @@ class LanguageModels:
         self.warn = warn
         self.meter = Meter(settings, spent, warn)
         self.providers = Providers(settings, key_for)
+        # How often another model than the one wanted was asked: what it says is not kept as the other's.
+        self.given_way = 0
         self._methods: dict[str, tuple[str, ...]] = {}
         self._cache = cache
 
@@ -77,6 +79,7 @@ class LanguageModels:
         key = self._key(role, messages, wanted)
         if known := await self._known(key, shape):
             return known
+        given_way = self.given_way
         for _ in range(2):
             text, error = await self._shaped(role, said, wanted)
             if not error:
@@ -89,7 +92,7 @@ class LanguageModels:
                         model = self.chain(role, said)[0]
                         self.no_more(model, self.methods(model)[0])
                 else:
-                    await self._keep(key, text)
+                    await self._keep(key, text, given_way)
                     return answer
             said = [*said, *_mending(text, error)]
         raise UnusableAnswer("model_unusable", model=self.chain(role, said)[0], name=name)
@@ -99,13 +102,13 @@ class LanguageModels:
         if known := await self._known(key, str):
             yield known
             return
-        parts: list[str] = []
+        parts, given_way = list[str](), self.given_way
         async with aclosing(self.chat_model(role).astream(_as_langchain(messages))) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 if text := str(chunk.text):
                     parts.append(text)
                     yield text
-        await self._keep(key, json.dumps("".join(parts)))
+        await self._keep(key, json.dumps("".join(parts)), given_way)
 
     def chat_model(self, role: Role) -> "RoleModel":
         from octo_cli.reasoning.models.role_model import RoleModel
@@ -176,8 +179,8 @@ class LanguageModels:
         except msgspec.DecodeError:
             return None
 
-    async def _keep(self, key: str | None, answer: str) -> None:
-        if self._cache and key:
+    async def _keep(self, key: str | None, answer: str, given_way: int) -> None:
+        if self._cache and key and given_way == self.given_way:
             await self._cache.put(key, answer)
 
 

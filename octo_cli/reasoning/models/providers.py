@@ -108,9 +108,9 @@ class Providers:
             options["api_key"] = SecretStr(key or _NO_KEY)
         if provider.langchain == "openai":
             options |= self._openai_options(base_url)
-        chat: Any = init_chat_model(name, **options)
+        chat: BaseChatModel = init_chat_model(name, **options)
         self._own_connections(chat, provider.langchain)
-        return chat  # type: ignore[no-any-return]
+        return chat
 
     def _own_connections(self, chat: Any, langchain: str) -> None:
         """Libraries share their clients in the process and never close them; ours end with the run."""

@@ -5,13 +5,14 @@ for direct questions and for LangChain's loops with tools alike.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
@@ -22,6 +23,7 @@ from octo_cli.i18n import LANGUAGES, describe, words
 from octo_cli.reasoning.base import Role
 from octo_cli.reasoning.models.faults import broken_calls, check_whole, mapped
 from octo_cli.reasoning.models.providers import Made
+from octo_cli.reasoning.models.shapes import Shape
 from octo_cli.settings import OFFLINE
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ _CALL_AGAIN: Final = (
     "Your call of {tools} could not be read: the arguments were not a complete JSON object."
     " Call again with valid JSON, or answer without a tool."
 )
-
-
 T = TypeVar("T")
 
 
@@ -40,7 +40,7 @@ class Options(NamedTuple):
     """What LangChain's and our own callers ask for beside the messages."""
 
     stop: list[str] | None
-    shape: Any = None
+    shape: Shape | None = None
     tools: Sequence[Any] = ()
     rest: dict[str, Any] = {}  # noqa: RUF012 (never written to)
 
@@ -122,6 +122,7 @@ class RoleModel(BaseChatModel):
         """Go on to the next model with a warning; raise where there is none, or where it would not help."""
         if following is None or error.code == "budget_reached" or isinstance(error, UnusableAnswer):
             raise error
+        self._models.given_way += 1
         reason = {language: describe(error, words(language))[0] for language in LANGUAGES}
         self._models.warn("model_fell_back", model=name, following=following, reason=reason)
 
@@ -151,7 +152,7 @@ class RoleModel(BaseChatModel):
         answer: AIMessage | None = None
         try:
             if options.shape:
-                result = await self._shaped(made, messages, options)
+                result = await self._shaped(made, messages, options.shape, options.stop)
             else:
                 result = await made.chat._agenerate(messages, stop=options.stop, **_bound(made.chat, options))
             message = result.generations[0].message
@@ -166,14 +167,16 @@ class RoleModel(BaseChatModel):
         check_whole(answer, made.values, streamed=False)
         return answer
 
-    async def _shaped(self, made: Made, messages: list[BaseMessage], options: Options) -> ChatResult:
+    async def _shaped(
+        self, made: Made, messages: list[BaseMessage], shape: Shape, stop: list[str] | None
+    ) -> ChatResult:
         """An answer of a shape, by the best method the server takes."""
         model = str(made.values["model"])
         for method, following in _with_next(self._models.methods(model)):
             try:
-                bound = _shape_options(made, method, options.shape)
-                said = [*_described(options.shape), *messages] if method == "json_mode" else messages
-                result = await made.chat._agenerate(said, stop=options.stop, **bound)
+                bound = _shape_options(made, method, shape)
+                said = [*_described(shape), *messages] if method == "json_mode" else messages
+                result = await made.chat._agenerate(said, stop=stop, **bound)
             except Exception as error:
                 refused = mapped(error, made.values).code in ("model_bad_request", "model_method_unknown")
                 if not refused or following is None:
@@ -244,7 +247,7 @@ def _bound(chat: BaseChatModel, options: Options) -> dict[str, Any]:
     return dict(bound.kwargs)
 
 
-def _shape_options(made: Made, method: str, shape: Any) -> dict[str, Any]:
+def _shape_options(made: Made, method: str, shape: Shape) -> dict[str, Any]:
     """The request's options that ask `chat` for `shape`, as its own package writes them down."""
     strict = {"strict": shape.strict} if method == "json_schema" and made.values["provider"] == "openai" else {}
     try:
@@ -255,10 +258,6 @@ def _shape_options(made: Made, method: str, shape: Any) -> dict[str, Any]:
     return {key: value for key, value in sequence.first.kwargs.items() if key not in ours}
 
 
-def _described(shape: Any) -> list[BaseMessage]:
-    import json
-
-    from langchain_core.messages import SystemMessage
-
+def _described(shape: Shape) -> list[BaseMessage]:
     text = f"Answer with one JSON object, {shape.name}, of exactly this JSON schema, and with nothing else:\n"
     return [SystemMessage(text + json.dumps(shape.schema, ensure_ascii=False))]
