@@ -46,6 +46,14 @@ message = { ko = "{{ amount | integer }}원은 큰돈입니다.", en = "KRW {{ a
 TEXT = "# 영수증\n\n{{ payer | josa('이/가') }} {{ amount | won }}을 냈다.\n"
 
 
+WORDING = """[[wording]]
+name = "thanks"
+fields = ["payer", "tax"]
+about = { ko = "감사", en = "Thanks" }
+
+[[rules]]"""
+
+
 def folder_of(home: Path, declared: str = RECEIPT, ko: str = TEXT, en: str = "# Receipt\n\n{{ payer }}\n") -> Path:
     folder = home / "receipt"
     folder.mkdir(parents=True)
@@ -110,6 +118,8 @@ def test_an_unknown_type_names_those_there_are(name: str) -> None:
             'choices = [{value = "a", label = {ko = "가", en = "A"}}]\nlabel = { ko = "세금"',
             "choices",
         ),
+        ("[[rules]]", WORDING.replace("tax", "price"), "unknown fields price"),
+        ("[[rules]]", WORDING.replace('ko = "감사", ', ""), "lacks ko"),
     ],
 )
 def test_a_broken_declaration_says_what_is_wrong(tmp_path: Path, old: str, new: str, reason: str) -> None:
@@ -164,6 +174,18 @@ def test_a_particle_follows_the_word_and_a_blank_takes_both(tmp_path: Path) -> N
 
 
 VALUES = {"payer": "홍길동", "amount": 2000000}
+
+
+def test_a_wording_is_printed_as_text_with_its_values(tmp_path: Path) -> None:
+    declared = RECEIPT.replace("[[rules]]", WORDING)
+    text = "# 영수증\n\n{% if wording.thanks %}{{ wording.thanks }}{% else %}고맙습니다.{% endif %}\n"
+    receipt = Catalog((folder_of(tmp_path, declared, text), PACKAGE_TYPES)).find("receipt")
+    wording = {"thanks": "# {payer:이/가} | {tax:을/를}\n## 냈다"}
+
+    assert receipt.render({"payer": "홍길동"}, "ko", wording) == "# 영수증\n\n\\# 홍길동이 \\| ____을(를) \\#\\# 냈다\n"
+    assert receipt.render({"payer": "*김*"}, "ko", {"thanks": "{payer}"}) == "# 영수증\n\n\\*김\\*\n"
+    assert receipt.render({"payer": "{tax}"}, "ko", {"thanks": "{payer}"}) == "# 영수증\n\n{tax}\n"
+    assert receipt.render({"payer": "홍길동"}, "ko", {"other": "x"}) == "# 영수증\n\n고맙습니다.\n"
 
 
 def compiled_in(cache: Path) -> Path:
