@@ -113,8 +113,10 @@ class _Reader:
         self.left = half_width(one_line(self.question))
 
     def reading(self) -> Reading:
+        # "monthly salary" may be a column; else "monthly" groups.
+        mentions = self._mentions(_names)
         units = [unit for unit, pattern in say.UNITS if self._in_time(pattern)]
-        mentions = self._mentions()
+        mentions = self._mentions(_other_names, _beginnings, found=mentions)
         self._find_values(mentions)
         self._find_spans(mentions)
         limit, order = self._limit()
@@ -147,17 +149,15 @@ class _Reader:
 
     # Finding
 
-    def _mentions(self) -> list[_Mention]:
-        found: list[_Mention] = []
-        # The longest name first, so that 매출액 is never read as 매출; direct names before synonyms and beginnings.
-        for names in (_names, _other_names, _beginnings):
+    def _mentions(self, *ways: "_Names", found: Sequence[_Mention] = ()) -> list[_Mention]:
+        """The columns named in one of these `ways`, earlier ways first, beside those already `found`."""
+        found = list(found)
+        for names in ways:
             missing = [column for column in self.table.columns if all(one.column is not column for one in found)]
             pairs = [(name, column) for column in missing for name in names(column, self.table)]
+            # The longest name first, so that 매출액 is never read as 매출.
             for name, column in sorted(pairs, key=lambda pair: -len(pair[0])):
-                if names is _other_names and any(one.column.name == column.name for one in found):
-                    continue
-                for match in list(_named(name).finditer(self.left)):
-                    found.append(self._mention(column, match))
+                found += [self._mention(column, match) for match in list(_named(name).finditer(self.left))]
         found.sort(key=lambda one: one.start)
         for before, after in pairwise(found):
             # "by region and product", "지역, 상품별": what is listed together is grouped together.
@@ -382,8 +382,9 @@ class _Resolver:
     ) -> None:
         self.table, self.asked, self.mentions = table, asked, mentions
         self.filters, self.assumed = tuple(filters), [key for key in assumed if key != "extreme"]
-        extreme = "extreme" in assumed and asked.order in ("asc", "desc")
-        self.superlative: Order | None = asked.superlative or (asked.order if extreme else None)  # type: ignore[assignment]
+        # "the oldest person" is a row, "the highest age" a number.
+        self.extreme = "extreme" in assumed
+        self.superlative: Order | None = asked.superlative or (_order_of(asked.order) if self.extreme else None)
         filtered = {one.column.name for one in filters}
         # "서울 지역의 매출": the column only says what kind of thing its value is.
         self.free = [one for one in mentions if one.marked or one.column.name not in filtered]
@@ -404,8 +405,8 @@ class _Resolver:
             if not measures:
                 aggregate = None
         order, order_by, limit = self._order(groups, measures, aggregate)
-        if not groups and self.superlative and aggregate is None and measures and not dimension:
-            aggregate, order, order_by, limit = ("max" if self.superlative == "desc" else "min"), None, None, None
+        if not groups and aggregate is None and measures and not dimension and not limit:
+            aggregate, order, order_by = self._of_all(measures, order, order_by)
         asks = aggregate is not None or groups or self.filters or order_by or limit or measures
         return Reading(
             table=self.table,
@@ -486,6 +487,14 @@ class _Resolver:
             return False
         return self.asked.list or (self.asked.share and not self.filters)
 
+    def _of_all(
+        self, measures: Sequence[Column], order: Order | None, order_by: Column | None
+    ) -> tuple[Aggregate | None, Order | None, Column | None]:
+        """A measure without a group: "the highest price", "서울 매출"; an order alone lists the rows."""
+        if self.superlative:
+            return ("max" if self.superlative == "desc" else "min"), None, None
+        return (None, order, order_by) if order_by else (self._default(measures), None, None)
+
     def _default(self, measures: Sequence[Column]) -> Aggregate:
         if not measures:
             return "count"
@@ -515,7 +524,7 @@ class _Resolver:
         dates = [column for column in self.table.columns if column.kind == "date"]
         by = dates[0] if asked.order in ("newest", "oldest") and dates else measures[0] if measures else None
         ordered = bool(order or (limit and by))
-        if self.superlative and limit is None and by and self._dimension(()) is not None:
+        if limit is None and by and self.superlative and (self.extreme or self._dimension(()) is not None):
             limit = 1
         return (order or "desc") if ordered and by else None, by if ordered else None, limit
 
@@ -533,6 +542,8 @@ def _measurable(column: Column) -> bool:
 
 
 # Names
+
+_Names = Callable[[Column, Table], Iterator[str]]
 
 
 def _names(column: Column, _: Table) -> Iterator[str]:

@@ -4,7 +4,9 @@ What a model, a question or a file says reaches DuckDB only after the lock: one 
 and nothing else, in a read-only transaction, with a bound on memory, time and rows.
 """
 
+import atexit
 import csv
+import gc
 import json
 import sqlite3
 import tempfile
@@ -24,6 +26,9 @@ import duckdb
 from octo_cli.agents.data import rows as read
 from octo_cli.errors import Failed
 from octo_cli.settings import DataSettings
+
+# The process ends with its memory frozen; DuckDB's binding would take what nobody searched for leaks and print them.
+atexit.register(gc.unfreeze)
 
 Kind = Literal["number", "date", "text"]
 # A key of the catalogue's [data], and what fills it.
@@ -257,7 +262,8 @@ class Database:
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise Refused("only one SELECT statement may be run")
             tree = json.loads(self._duck.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0])
-        except (duckdb.Error, UnicodeError, RecursionError) as error:
+        # A text with half a surrogate pair is no text to DuckDB, and so a TypeError.
+        except (duckdb.Error, UnicodeError, TypeError, RecursionError) as error:
             raise Refused(_first_line(error)) from error
         if tree["error"]:
             raise Refused(str(tree.get("error_message", "it cannot be read")))

@@ -76,6 +76,8 @@ NUMBER_WORDS: Final = {
 _COUNTERS: Final = r"\s?(?:개|곳|명|가지|위|건|줄|행|종)?(?:만|의|을|를|까지)?"
 _MANY: Final = "많은|높은|큰|긴|비싼"
 _FEW: Final = "적은|낮은|작은|짧은|싼|저렴한"
+# A name already understood may stand between: "가장 매출이 많은".
+_NAME: Final = r"[\s\x00]*(?:이|가|은|는|을|를)?\s?"
 # (pattern, direction); group 1 is how many.
 LIMITS: Final = (
     (lazy(rf"상위\s?{_N}{_COUNTERS}|\btop\s?{_N}\b|\b{_N}\s(?:highest|largest|biggest|best|most)\b", re.I), "desc"),
@@ -93,11 +95,19 @@ LIMITS: Final = (
 SUPERLATIVES: Final = (
     (
         lazy(
-            rf"(?:가장|제일|젤)\s?(?:{_MANY}|많이)|\b(?:the\s)?(?:highest|largest|biggest|greatest|most|best)\b", re.I
+            rf"(?:가장|제일|젤){_NAME}(?:{_MANY}|많이)|"
+            r"\b(?:the\s)?(?:highest|largest|biggest|greatest|most|best)\b(?! first)",
+            re.I,
         ),
         "desc",
     ),
-    (lazy(rf"(?:가장|제일|젤)\s?(?:{_FEW}|적게)|\b(?:the\s)?(?:lowest|smallest|least|fewest|worst)\b", re.I), "asc"),
+    (
+        lazy(
+            rf"(?:가장|제일|젤){_NAME}(?:{_FEW}|적게)|\b(?:the\s)?(?:lowest|smallest|least|fewest|worst)\b(?! first)",
+            re.I,
+        ),
+        "asc",
+    ),
 )
 MOST: Final = lazy(r"가장|제일|\bthe most\b|\bmost\b|\bleast\b", re.I)
 ORDERS: Final = (
@@ -252,7 +262,7 @@ CARRYING: Final = lazy(
     r"있는지|하나요|했나요|됐나요|나요|까요|니|지|요|좀|그냥|한번|그리고|또|또는|및|각|각각|모든|모두|전체|총|전부|중|중에|중에서|가운데|대한|"
     r"대해|관한|기준|기준으로|파일|데이터|자료|표|테이블|열|컬럼|값|값이|값은|값을|액|결과|내용|순|순으로|순서|나온|나오는|해당하는|해당|경우|것|건|"
     r"때|곳|개|명|사람|추이|변화|분포|현황|흐름|순위|랭킹|에|의|별|로|만|보기|안에|속|에서의|수|사이|기간|동안|조건|조건으로|필터|필터링|저장|"
-    r"그림|이미지|파일로|함께|같이|이상|부탁|부탁해|부탁합니다|png|svg|로|거|게|했어|했|된|한|하는|인|이|팔린|판매된|내역|정보|은|합니다|해주세요|해줘|"
+    r"써서|사용해서?|이용해서?|활용해서?|읽고|읽어서?|열어서?|보고|그림|이미지|파일로|함께|같이|이상|부탁|부탁해|부탁합니다|png|svg|로|거|게|했어|했|된|한|하는|인|이|팔린|판매된|내역|정보|은|합니다|해주세요|해줘|"
     r"a|an|the|of|in|on|at|for|to|from|with|and|or|by|per|is|are|was|were|be|do|does|did|have|has|had|there|that|this|those|these|it|its|"
     r"me|my|i|we|us|our|you|can|could|would|will|please|show|give|tell|get|find|calculate|compute|display|make|draw|what|which|who|where|whose|"
     r"when|how|much|many|all|each|every|any|only|just|value|values|table|file|data|dataset|column|columns|row|rows|result|results|list|look|"
