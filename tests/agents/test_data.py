@@ -15,7 +15,7 @@ import duckdb
 import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
-from octo_cli.agents.data import work
+from octo_cli.agents.data import charts, work
 from octo_cli.agents.data.tables import Database, Refused
 from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit, Task
@@ -355,13 +355,20 @@ def test_a_picture_is_saved_when_asked_for_and_never_over_another(kit: Kit) -> N
     assert f"`{path}`" in first.text
 
 
-def test_korean_in_a_picture_is_letters_or_it_is_an_svg(kit: Kit) -> None:
+def test_an_svg_keeps_its_text(kit: Kit) -> None:
     written(kit, "매출.csv", csv_text())
     done = asked(kit, "매출.csv 지역별 매출 합계를 svg 차트로 저장해줘")
     assert "서울" in Path(done.data["chart"]).read_text(encoding="utf-8")
     assert asked(kit, "매출.csv 지역별 매출 합계").data["chart"] is None
-    png = asked(kit, "매출.csv 지역별 매출 합계를 png 차트로 저장해줘")
-    assert Path(png.data["chart"]).suffix == ".png" or "한글 글꼴이 없어" in png.text
+
+
+def test_korean_in_a_picture_is_drawn_in_letters() -> None:
+    """Boxes for missing letters would look the same, whatever stands in them."""
+    one, other = (
+        charts.picture(charts.Chart("bars", "합계", (name, "대구"), (2, 1)), "png") for name in ("서울", "부산")
+    )
+    assert (one.kind, other.kind) == ("png", "png")
+    assert one.content != other.content
 
 
 def test_charts_fit_the_screen_whatever_they_show(kit: Kit) -> None:
@@ -571,8 +578,8 @@ def test_names_and_values_are_never_sql(kit: Kit) -> None:
 
 
 def test_cells_forge_no_structure(kit: Kit) -> None:
-    written(kit, "t.csv", 'name,n\n"a | b\n```\n# x \x1b[31m\u202e<b>",1\nplain,2\n')
-    done = asked(kit, "t.csv에서 name별 n 합계")
+    written(kit, "t.csv", 'name,total\n"a | b\n```\n# x \x1b[31m\u202e<b>",1\nplain,2\n')
+    done = asked(kit, "t.csv에서 name별 total 합계")
     row = next(line for line in done.text.splitlines() if "# x" in line and line.startswith("|"))
     assert row.startswith("| a \\| b \\`\\`\\` # x")
     assert "\x1b" not in done.text

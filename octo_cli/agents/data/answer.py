@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from octo_cli.agents.data import charts, report
 from octo_cli.agents.data.question import Reading, read
-from octo_cli.agents.data.sql import measures_of, sql_of, title_of
+from octo_cli.agents.data.sql import measures_of, sql_of
 from octo_cli.agents.data.tables import Database, Refused, Rows, Table
 from octo_cli.agents.data.vocabulary import CARRYING, PICTURE, PROFILE
 from octo_cli.agents.data.written import Query
@@ -108,8 +108,6 @@ def _blocks(answer: Answer, chart: charts.Chart | None, say: Words) -> Iterator[
     if answer.reading:
         yield report.told(answer.reading, say)
         yield from (say(f"data.{key}") for key in answer.reading.assumed)
-        if answer.reading.unread:
-            yield say("data.unread", words=_listed(answer.reading.unread))
     yield report.rows_block(answer.rows, say)
     if chart:
         yield f"```text\n{charts.drawn(chart).replace('```', '')}\n```"
@@ -140,7 +138,8 @@ def _chart(answer: Answer, say: Words) -> charts.Chart | None:
         return None
     first = reading.groups[0]
     measure = measures_of(reading, say)[0][1]
-    title = say("data.title_chart", measure=measure, groups=", ".join(title_of(group, say) for group in reading.groups))
+    groups = (say(f"data.by_{group.unit}") if group.unit else group.column.name for group in reading.groups)
+    title = say("data.title_chart", measure=measure, groups=", ".join(groups))
     timely = (first.unit is not None or first.column.kind == "date") and reading.order is None
     return charts.chart_of(answer.rows, one_line(title), timely=timely)
 

@@ -64,29 +64,14 @@ class Reading:
 
     @property
     def is_sound(self) -> bool:
-        """Whether an answer would be an answer: nothing unread could change it."""
-        return self.asks and not any(_would_change_it(word) for word in self.unread) and self.coverage >= 0.5
+        """Whether an answer would be an answer. A word that was not understood might have changed it."""
+        return self.asks and not self.unread
 
 
 def read(question: str, tables: Sequence[Table], values: Mapping[str, Values], today: date) -> Reading:
     """The best reading over the tables; `values` by table name. At least one table is given."""
     readings = [_Reader(question, table, values[table.name], today).reading() for table in tables]
     return max(readings, key=lambda reading: (reading.asks, reading.coverage, len(reading.measures)))
-
-
-def _would_change_it(word: str) -> bool:
-    """A number, a comparison or a negation that was not understood."""
-    return (
-        any(char.isdigit() for char in word)
-        or re.search(
-            r"만$|제외|빼고|말고|아닌|않|없|예측|상관|원인|이유|왜|증가율|성장률|대비|전월|전년|중복|표준|분산|누적|=|<|>|"
-            r"^(?:not|no|except|without|exclud\w*|predict\w*|forecast\w*|correlat\w*|why|growth|change\w*|increase\w*|versus|vs|"
-            r"ratio|deviation|variance|cumulative|running|duplicate\w*|difference|weekday\w*|never|unless|either)$",
-            word,
-            re.I,
-        )
-        is not None
-    )
 
 
 @dataclass
@@ -108,6 +93,7 @@ class _Reader:
     left: str = field(init=False)
     filters: list[Filter] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.left = half_width(one_line(self.question))
@@ -117,6 +103,8 @@ class _Reader:
         mentions = self._mentions(_names)
         units = [unit for unit, pattern in say.UNITS if self._in_time(pattern)]
         mentions = self._mentions(_other_names, _beginnings, found=mentions)
+        if _telling(self.table.name):
+            self._takes(_named(_spaced(self.table.name)))
         self._find_values(mentions)
         self._find_spans(mentions)
         limit, order = self._limit()
@@ -229,6 +217,9 @@ class _Reader:
             self.filters.append(Filter(column, span.part or "month", span.number))
             return
         start, end = span.start.isoformat(), span.end.isoformat()
+        if relation is None and any(one.column is column and one.op == "<" for one in self.filters):
+            self.unread.append(match[0].strip())  # Two spans side by side are a comparison, not one span.
+            return
         by_relation = {
             ">=": [(">=", start)],
             ">": [(">=", end)],
@@ -298,16 +289,23 @@ class _Reader:
         before = [one for one in numeric if 0 <= match.start() - one.end <= (4 if near else 60)]
         after = [one for one in numeric if 0 <= one.start - match.end() <= 20]
         only = [column for column in self.table.columns if _measurable(column)]
-        if before:
-            column = before[-1].column
-        elif after and not near:
-            column = after[0].column
-        elif len(only) == 1 and not near:
-            column = only[0]
-        else:
+        mention = before[-1] if before else after[0] if after and not near else None
+        if mention is None and (near or len(only) != 1):
             return None
+        if mention and self._is_reckoned(mention, match):
+            return None  # A condition on the groups' figures, not on the rows.
+        column = mention.column if mention else only[0]
         self._blank(*match.span())
         return column
+
+    def _is_reckoned(self, one: _Mention, match: re.Match[str]) -> bool:
+        """ "매출 합계가 …", "average price over …": a number is held against what is reckoned of the column."""
+        behind, ahead = self.left[: one.start].rstrip(" 의"), self.left[one.end : match.start()]
+        words = [pattern for _, pattern in say.AGGREGATES]
+        return any(
+            pattern.search(ahead) or any(found.end() == len(behind) for found in pattern.finditer(behind))
+            for pattern in (*words, say.TOTAL)
+        )
 
     def _adjective(self) -> tuple[Order | None, Column | None]:
         for words, names, direction in say.ADJECTIVES:
@@ -343,7 +341,8 @@ class _Reader:
     def _rest(self) -> tuple[tuple[str, ...], float]:
         """The words nobody took, and the share of the others."""
         words = re.findall(r"[^\s\x00,.?!:;()\[\]{}'\"“”‘’…·~–]+", self.left)
-        unread = tuple(word for word in words if not say.CARRYING.fullmatch(word) and any(map(str.isalnum, word)))
+        left = (word for word in words if not say.CARRYING.fullmatch(word) and any(map(str.isalnum, word)))
+        unread = (*self.unread, *left)
         taken = len(re.findall(r"\x00+", self.left))
         return unread, round(taken / (taken + len(unread)), 2) if taken else 0.0
 
@@ -407,6 +406,8 @@ class _Resolver:
         order, order_by, limit = self._order(groups, measures, aggregate)
         if not groups and aggregate is None and measures and not dimension and not limit:
             aggregate, order, order_by = self._of_all(measures, order, order_by)
+        if limit and self.asked.order and not groups and order_by is None and aggregate is None:
+            unread = (*unread, str(limit))  # The first of what order?
         asks = aggregate is not None or groups or self.filters or order_by or limit or measures
         return Reading(
             table=self.table,
@@ -603,7 +604,7 @@ def _named(name: str) -> re.Pattern[str]:
     body = r"[\s_-]?".join(words)
     last = name.strip()[-1:]
     if last.isascii() and last.isalpha():
-        stem = body[:-1] + "(?:y|ies)" if last.lower() == "y" else body + "(?:e?s)?"
+        stem = body[:-1] + "(?:y|ies)" if last.lower() == "y" else body + "(?:e?s|e?d)?"
         return re.compile(rf"(?<![A-Za-z0-9])(?:{stem})(?:'s)?(?![A-Za-z0-9])", re.I)
     after = say.AFTER if "가" <= last <= "힣" else r"(?![A-Za-z0-9])"
     return re.compile(rf"{say.BEFORE}(?:{body}){after}", re.I)

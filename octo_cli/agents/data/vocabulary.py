@@ -11,7 +11,7 @@ Unit = Literal["year", "quarter", "month", "week", "day"]
 # What may follow a Korean name: a particle, or a word of a question written together with it.
 PARTICLE: Final = (
     "(?:에서는|에서도|에서만|에서|에는|에도|에게|별로|으로|이랑|이나|이고|하고|중에서|중에|은|는|이|가|을|를|의|에|로|와|과|랑|도|만|들|"
-    "나|인|중|고|보다|부터|까지|시|님)"
+    "나|인|중|고|부터|까지|시|님)"
 )
 _JOINED: Final = (
     "별|마다|당|합계|총합|총액|총계|합|평균|최대|최소|최고|최저|최댓값|최솟값|중앙값|중간값|비율|비중|점유율|건수|개수|수|순위|순|상위|하위|"
@@ -53,6 +53,11 @@ SYNONYMS: Final = (
 )
 # Adjectives that say which column is compared.
 ADJECTIVES: Final = (
+    (
+        r"(?:많이|잘)\s?(?:팔린|팔리는|팔렸\S*)|best[- ]?selling|(?:most )?sold(?: the)? most",
+        ("수량", "판매량", "quantity", "qty", "units"),
+        "desc",
+    ),
     (r"비싼|비싸|expensive|priciest", ("가격", "price"), "desc"),
     (r"싼|저렴한|cheapest|cheap", ("가격", "price"), "asc"),
     (r"나이 ?많은|oldest", ("나이", "age"), "desc"),
@@ -80,9 +85,18 @@ _FEW: Final = "적은|낮은|작은|짧은|싼|저렴한"
 _NAME: Final = r"[\s\x00]*(?:이|가|은|는|을|를)?\s?"
 # (pattern, direction); group 1 is how many.
 LIMITS: Final = (
-    (lazy(rf"상위\s?{_N}{_COUNTERS}|\btop\s?{_N}\b|\b{_N}\s(?:highest|largest|biggest|best|most)\b", re.I), "desc"),
     (
-        lazy(rf"하위\s?{_N}{_COUNTERS}|\bbottom\s?{_N}\b|\b{_N}\s(?:lowest|smallest|least|fewest|cheapest)\b", re.I),
+        lazy(
+            rf"상위\s?{_N}(?!\d|\s?%|\s?퍼센트){_COUNTERS}|\btop\s?{_N}\b(?!\s?%|\spercent)|\b{_N}\s(?:highest|largest|biggest|best|most)\b",
+            re.I,
+        ),
+        "desc",
+    ),
+    (
+        lazy(
+            rf"하위\s?{_N}(?!\d|\s?%|\s?퍼센트){_COUNTERS}|\bbottom\s?{_N}\b(?!\s?%|\spercent)|\b{_N}\s(?:lowest|smallest|least|fewest|cheapest)\b",
+            re.I,
+        ),
         "asc",
     ),
     (lazy(rf"(?:(?:가장|제일)\s?)?(?:{_MANY})\s?(?:순으로\s?|순서로\s?)?{_N}\s?(?:개|곳|명|가지|건)"), "desc"),
@@ -130,7 +144,7 @@ SORT: Final = lazy(r"정렬\S{0,5}|\b(?:sort|order|rank)(?:ed|ing)?(?:\s(?:it|th
 
 AGGREGATES: Final[tuple[tuple[Aggregate, re.Pattern[str]], ...]] = (
     ("median", lazy(r"중앙값|중간값|중위수|\bmedian\b", re.I)),
-    ("avg", lazy(r"평균(?:값|치)?|\b(?:average|avg|mean)\b", re.I)),
+    ("avg", lazy(r"평균(?:값|치)?(?!\s?보다)|\b(?:average|avg|mean)\b", re.I)),
     ("max", lazy(r"최대값|최댓값|최대|최고(?:값|치|가)?|\bmax(?:imum)?\b", re.I)),
     ("min", lazy(r"최소값|최솟값|최소|최저(?:값|치|가)?|\bmin(?:imum)?\b", re.I)),
     (
@@ -188,7 +202,12 @@ UNITS: Final[tuple[tuple[Unit, re.Pattern[str]], ...]] = (
             re.I,
         ),
     ),
-    ("day", lazy(r"(?:일자|날짜|일)\s?(?:별로|별|마다)|매일|\bdaily\b|\b(?:by|per|each|every)\s(?:day|date)\b", re.I)),
+    (
+        "day",
+        lazy(
+            r"(?<!요)(?:일자|날짜|일)\s?(?:별로|별|마다)|매일|\bdaily\b|\b(?:by|per|each|every)\s(?:day|date)\b", re.I
+        ),
+    ),
 )
 
 NEGATED_AFTER: Final = lazy(
@@ -248,7 +267,7 @@ COMPARISONS: Final = (
         ),
         "<",
     ),
-    (_comparison(r"==?|\b(?:is|equals?|equal to|of)|(?<=[\x00])\s", r"(?:인|이고)(?![가-힣])"), "="),
+    (_comparison(r"==?|\b(?:is|equals?|equal to|of)", r"(?:인|이고)(?![가-힣])"), "="),
 )
 
 # Words that only carry a question. What is left beside them was not understood.
@@ -261,12 +280,12 @@ CARRYING: Final = lazy(
     r"얼마(?:나|야|예요|인가요|인지|입니까|지)?|어떻게|되나요?|됩니까|되니|돼|돼요|인가요?|입니까|인지|이야|야|예요|이에요|있나요?|있어|있습니까|있는|"
     r"있는지|하나요|했나요|됐나요|나요|까요|니|지|요|좀|그냥|한번|그리고|또|또는|및|각|각각|모든|모두|전체|총|전부|중|중에|중에서|가운데|대한|"
     r"대해|관한|기준|기준으로|파일|데이터|자료|표|테이블|열|컬럼|값|값이|값은|값을|액|결과|내용|순|순으로|순서|나온|나오는|해당하는|해당|경우|것|건|"
-    r"때|곳|개|명|사람|추이|변화|분포|현황|흐름|순위|랭킹|에|의|별|로|만|보기|안에|속|에서의|수|사이|기간|동안|조건|조건으로|필터|필터링|저장|"
-    r"써서|사용해서?|이용해서?|활용해서?|읽고|읽어서?|열어서?|보고|그림|이미지|파일로|함께|같이|이상|부탁|부탁해|부탁합니다|png|svg|로|거|게|했어|했|된|한|하는|인|이|팔린|판매된|내역|정보|은|합니다|해주세요|해줘|"
+    r"때|곳|개|명|사람|추이|현황|흐름|순위|랭킹|에|의|별|로|만|보기|안에|속|에서의|수|사이|기간|동안|조건|조건으로|필터|필터링|저장|"
+    r"차지하는|쓴|든|나간|들어온|일어난|발생한|포함된|등록된|입력된|기록된|사용된|쓰인|받은|낸|올린|구매한|주문한|판매한|판|산|비교|비교하면|써서|사용해서?|이용해서?|활용해서?|읽고|읽어서?|열어서?|보고|그림|이미지|파일로|함께|같이|이상|부탁|부탁해|부탁합니다|png|svg|로|거|게|했어|했|된|한|하는|인|이|팔린|판매된|내역|정보|은|합니다|해주세요|해줘|"
     r"a|an|the|of|in|on|at|for|to|from|with|and|or|by|per|is|are|was|were|be|do|does|did|have|has|had|there|that|this|those|these|it|its|"
     r"me|my|i|we|us|our|you|can|could|would|will|please|show|give|tell|get|find|calculate|compute|display|make|draw|what|which|who|where|whose|"
-    r"when|how|much|many|all|each|every|any|only|just|value|values|table|file|data|dataset|column|columns|row|rows|result|results|list|look|"
-    r"like|as|into|than|then|trend|trends|over|time|distribution|compare|comparison|rank|ranking|ranked|sorted|sort|ordered|order|filter|"
+    r"when|how|much|many|all|each|every|any|only|just|value|values|table|file|data|dataset|column|columns|row|rows|result|results|list|look|compare|comparison|"
+    r"like|as|into|than|then|trend|trends|over|time|rank|ranking|ranked|sorted|sort|ordered|order|filter|"
     r"filtered|between|within|across|s|so|if|save|saved|saving|image|picture|breakdown|grouped|group|split|cost|sold|made|come|comes|came|"
     r"people|person|using|use|see|want|need|know|let|does|records|out|up",
     re.I,
