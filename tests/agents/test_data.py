@@ -167,6 +167,15 @@ def test_without_a_question_the_profile_and_what_to_ask(kit: Kit) -> None:
         ("매출이 왜 줄었어?", "왜"),
         ("forecast next year's 매출", "forecast"),
         ("매출 합계 where 지역 = 인천12", "인천12"),
+        ("서울보다 매출이 많은 지역", "서울보다"),
+        ("매출이 평균보다 높은 지역", "평균보다"),
+        ("2025년과 2026년 매출 비교", "2026년"),
+        ("매출 합계가 3000 이상인 지역", "3000"),
+        ("매출 상위 10% 지역", "10"),
+        ("요일별 매출", "요일별"),
+        ("최근 매출 5건", "최근"),
+        ("지역별 최대 매출과 최소 매출", "최소"),
+        ("상위 5개 지역", "5"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_never_guessed(question: str, word: str, kit: Kit) -> None:

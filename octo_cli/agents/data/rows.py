@@ -124,7 +124,7 @@ def megabytes(size: int) -> str:
 
 def headed(rows: Iterable[Sequence[str]], *, named: bool) -> tuple[list[str] | None, Iterator[Sequence[str]]]:
     """The header and the rows below it; None for a table without one. A title above the header is left out."""
-    lines = (row for row in rows if any(cell.strip() for cell in row))
+    lines = (row for row in rows if "".join(row).strip())
     first = list(islice(lines, 10))
     if not first:
         return None, iter(())
@@ -168,7 +168,9 @@ def _closed(lines: Sequence[str], delimiter: str) -> bool:
 
 def _reread(file: Iterable[str], path: Path, delimiter: str, quoting: Any) -> Iterator[list[str]]:
     try:
-        yield from csv.reader(file, delimiter=delimiter, quoting=quoting)
+        # A NUL would end the text for DuckDB.
+        lines = (line.replace("\x00", "") for line in file)
+        yield from csv.reader(lines, delimiter=delimiter, quoting=quoting)
     except csv.Error as error:
         raise Failed("data_unreadable", path=path.name) from error
 
@@ -219,7 +221,7 @@ def _text(cell: Any) -> str:
         case bytes():
             return f"<{len(cell)} bytes>"
         case _:
-            return str(cell)
+            return str(cell).replace("\x00", "")
 
 
 def _after(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:

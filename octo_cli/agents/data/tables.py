@@ -115,11 +115,22 @@ _READINGS: Final = (
         "DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_MONTH_FIRST}', '\3-\1-\2') AS DATE)", remark="month_first"
     ),
     _Typed("DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_MONTH_FIRST}', '\3-\2-\1') AS DATE)", remark="day_first"),
-    _Typed("BIGINT", rf"CASE WHEN NOT regexp_matches({{c}}, '[.]') THEN try_cast({_DIGITS} AS BIGINT) END"),
-    _Typed("DOUBLE", rf"try_cast({_DIGITS} AS DOUBLE)"),
+    # Most numbers are plain, and a plain one is read a dozen times as fast.
+    _Typed(
+        "BIGINT",
+        rf"CASE WHEN regexp_full_match({{c}}, '-?\d{{1,18}}') THEN try_cast({{c}} AS BIGINT)"
+        rf" WHEN NOT contains({{c}}, '.') THEN try_cast({_DIGITS} AS BIGINT) END",
+    ),
+    _Typed(
+        "DOUBLE",
+        rf"CASE WHEN regexp_full_match({{c}}, '-?\d{{1,15}}([.]\d+)?') THEN try_cast({{c}} AS DOUBLE)"
+        rf" ELSE try_cast({_DIGITS} AS DOUBLE) END",
+    ),
 )
 # From this share on a column is of a kind, and the cells that are not are named as unread.
 _ENOUGH: Final = 0.95
+_LIKELY: Final = 0.8
+_SAMPLE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +359,7 @@ class Database:
             writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
             for count, line in enumerate(lines, 1):
                 width = max(width, len(line))
-                writer.writerow([cell.replace("\x00", "") for cell in line[:_MOST_COLUMNS]])
+                writer.writerow(line[:_MOST_COLUMNS])
                 if count % 10_000 == 0 and time.monotonic() > self._deadline:
                     raise Failed("data_too_slow", seconds=f"{self.bounds.timeout:g}")
         return count, width
@@ -377,15 +388,11 @@ class Database:
         cell = quoted(column)
         if kind != "VARCHAR":
             return cell
-        blank = _BLANK.replace("{c}", cell)
         readings = [one for one in _READINGS if not one.names or any(word in column.lower() for word in one.names)]
-        counts = self._duck.execute(
-            f"SELECT count({cell}) FILTER (NOT {blank}),"
-            rf" count(*) FILTER (regexp_matches(trim({cell}), '^[-+]?0\d')), "
-            + ", ".join(f"count({one.over(cell)}) FILTER (NOT {blank})" for one in readings)
-            + " FROM text"
-        ).fetchall()[0]
-        filled, zeros, *hits = counts
+        # A look at some rows tells which readings are worth going through them all.
+        sampled, _, *hits = self._hits(cell, readings, sample=True)
+        readings = [one for one, hit in zip(readings, hits, strict=True) if hit >= _LIKELY * sampled]
+        filled, zeros, *hits = self._hits(cell, readings) if readings else (0, 0)
         text = f"nullif(trim({cell}), '') AS {cell}"
         best = max(hits, default=0)
         if not filled or best < _ENOUGH * filled:
@@ -397,7 +404,19 @@ class Database:
             remarks.append((reading.remark, {"column": column}))
         if best < filled:
             remarks.append(("unread_cells", {"column": column, "n": filled - best}))
-        return f"CASE WHEN NOT {blank} THEN {reading.over(cell)} END AS {cell}"
+        return f"CASE WHEN NOT {_BLANK.replace('{c}', cell)} THEN {reading.over(cell)} END AS {cell}"
+
+    def _hits(self, cell: str, readings: Sequence[_Typed], *, sample: bool = False) -> tuple[int, ...]:
+        """How many cells are filled, how many begin with a zero, and how many each of the readings can read."""
+        blank = _BLANK.replace("{c}", cell)
+        counted = [
+            f"count({cell}) FILTER (NOT {blank})",
+            rf"count(*) FILTER (regexp_matches(trim({cell}), '^[-+]?0\d'))",
+            *(f"count({one.over(cell)}) FILTER (NOT {blank})" for one in readings),
+        ]
+        rows = f"WHERE rowid % (1 + (SELECT count(*) FROM text) // {_SAMPLE}) = 0" if sample else ""
+        counts: tuple[int, ...] = self._duck.execute(f"SELECT {', '.join(counted)} FROM text {rows}").fetchall()[0]
+        return counts
 
     # Measuring
 
