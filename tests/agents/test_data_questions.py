@@ -244,3 +244,13 @@ def check(done: Done, expected: list[list[Any]]) -> None:
         for cell, value in zip(row, wanted, strict=True):
             assert (cell == pytest.approx(value)) if isinstance(value, float | int) else (cell == value), done.text
     assert done.data["sql"] in done.text
+
+
+@pytest.mark.parametrize(
+    "request_", ["판매.csv 요약해줘", "staff.csv 살펴봐줘", "summarise staff.csv", "describe 판매.csv"]
+)
+def test_what_is_proposed_is_understood(request_: str, kit: Kit) -> None:
+    proposed = [line[2:] for line in asked(kit, request_).text.splitlines() if line.startswith("- ")]
+    assert proposed
+    name = "staff.csv" if "staff" in request_ else "판매.csv"
+    assert [question for question in proposed if asked(kit, f"{question} {name}").data["by"] != "rules"] == []
