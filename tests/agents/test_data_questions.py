@@ -178,6 +178,10 @@ KOREAN: dict[str, Any] = {
     "노트북의 지역별 수량 합계": table(
         by(lambda s: s.region, lambda s: s.quantity, [s for s in SALES if s.product == "노트북"]), sum
     ),
+    "서울 부산 매출 비교": [row for row in AMOUNT_BY_REGION if row[0] in ("서울", "부산")],
+    "가장 많이 팔린 상품은?": table(by(lambda s: s.product, lambda s: s.quantity, SALES), sum)[:1],
+    "which 지역 sold the most?": table(by(lambda s: s.region, lambda s: s.quantity, SALES), sum)[:1],
+    "지역별 매출 막대그래프": AMOUNT_BY_REGION,
     "매출 상위 5개": [list(s) for s in sorted(SALES, key=lambda s: -s.amount)[:5]],
 }
 

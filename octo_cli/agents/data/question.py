@@ -124,6 +124,7 @@ class _Reader:
             aggregate=next((name for name, pattern in say.AGGREGATES if self._takes(pattern)), None),
             total=self._takes(say.TOTAL),
             which=self._takes(say.WHICH),
+            compare=self._takes(say.COMPARE),
             profile=self._takes(say.PROFILE),
             superlative=superlative,
             order=order,
@@ -317,9 +318,8 @@ class _Reader:
             pattern = re.compile(rf"(?<![가-힣A-Za-z])(?:{words})(?![가-힣A-Za-z])", re.I)
             if len(fitting) == 1 and (match := pattern.search(self.left)):
                 self._blank(*match.span())
-                if re.search(r"(?:가장|제일|most|the)\s?$", self.left[: match.start()]) or match[0].lower().endswith(
-                    "est"
-                ):
+                most = re.search(r"(?:가장|제일|most|the)\s?$", self.left[: match.start()], re.I)
+                if most or re.search("est$|most|best", match[0], re.I):
                     self.assumed.append("extreme")
                 return direction, fitting[0]  # type: ignore[return-value]
         return None, None
@@ -360,6 +360,7 @@ class _Asked:
     aggregate: Aggregate | None
     total: bool
     which: bool
+    compare: bool
     profile: bool
     superlative: Order | None
     order: str | None
@@ -428,6 +429,8 @@ class _Resolver:
 
     def _groups(self) -> tuple[Group, ...]:
         groups = [Group(one.column) for one in self.free if one.marked and not self._is_ranked_by(one)]
+        if self.asked.compare and not groups:
+            groups = [Group(one.column) for one in self.filters if one.op == "in"][:1]
         dates = [column for column in self.table.columns if column.kind == "date"]
         named = [one.column for one in self.mentions if one.column.kind == "date"]
         for unit in self.asked.units[:1]:

@@ -174,13 +174,15 @@ SHARE: Final = lazy(
 )
 LIST: Final = lazy(r"목록|리스트|(?:어떤|무슨)(?=\s)|\blist(?:\sof)?\b|\bwhat are\b", re.I)
 WHICH: Final = lazy(r"(?:어느|어떤|무슨)(?=\s)|\bwhich\b|\bwhat\b|\bwho\b|누구|어디|뭐|무엇", re.I)
+COMPARE: Final = lazy(r"비교\S{0,4}|\bcompar(?:e|ed|ing|ison)\b", re.I)
 PROFILE: Final = lazy(
     r"요약\S{0,6}|분석\S{0,6}|통계\S{0,4}|살펴\S{0,4}|프로필|프로파일\S{0,3}|개요|구조|어떤 데이터|"
     r"\b(?:summar\w+|analy\w+|profile|describe|overview|statistics|explore|schema|columns)\b",
     re.I,
 )
 CHART: Final = lazy(
-    r"차트\S{0,3}|그래프\S{0,3}|시각화\S{0,4}|그려\S{0,4}|\b(?:chart|graph|plot|visuali[sz]e|diagram|draw)s?\b", re.I
+    r"(?:막대|선|꺾은선|원형?)?\s?(?:차트|그래프)\S{0,3}|시각화\S{0,4}|그려\S{0,4}|\b(?:chart|graph|plot|visuali[sz]e|diagram|draw)s?\b",
+    re.I,
 )
 PICTURE: Final = lazy(
     r"\b(png|svg)\b|(?:차트|그래프|그림|이미지|시각화)[^.]{0,20}(?:저장|파일)|(?:그림|이미지)(?:으로|로)|"
