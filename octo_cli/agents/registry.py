@@ -66,6 +66,23 @@ _AGENTS: Final = (
     ),
     _Agent(
         AgentCard(
+            name="data",
+            when={
+                "ko": "표로 된 파일(CSV, XLSX, Parquet, JSON, SQLite)에서 합계나 순위를 구해 표와 차트로 답합니다.",
+                "en": "Answers questions about tables (CSV, XLSX, Parquet, JSON, SQLite) with figures and charts.",
+            },
+            examples=(
+                "sales.csv에서 지역별 매출 합계 상위 3개",
+                "직원.xlsx 요약해 줘",
+                "Average price by category in products.parquet",
+            ),
+            keywords=("합계", "평균", "상위", "csv", "xlsx", "parquet", "sqlite", "chart", "average", "total"),
+            tools=("read_files",),
+        ),
+        "octo_cli.agents.data:build",
+    ),
+    _Agent(
+        AgentCard(
             name="contract",
             when={
                 "ko": "계약서 같은 문서의 초안을 만들고, 빈칸을 함께 채운 뒤, 승인을 받아 완성합니다.",

@@ -15,13 +15,13 @@ def doc_hash(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_once(path: Path, text: str) -> Path:
+def write_once(path: Path, text: str | bytes) -> Path:
     """Write `text` to `path`, or beside it as `…-v2`, `…-v3` when another text stands there. Returns where it stands.
 
     Trying again after a crash finds the file and changes nothing. Raises StorageError when the folder cannot be
     written.
     """
-    content = text.encode()
+    content = text.encode() if isinstance(text, str) else text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for candidate in _names(path):
