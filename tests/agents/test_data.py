@@ -6,10 +6,9 @@ import os
 import sqlite3
 import unicodedata
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import duckdb
 import pytest
@@ -17,19 +16,17 @@ from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from octo_cli.agents.data import charts, work
 from octo_cli.agents.data.tables import Database, Refused
-from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit, Task
-from octo_cli.errors import Failed, ModelError, OctoError, UnusableAnswer
+from octo_cli.errors import Failed, ModelError, OctoError
 from octo_cli.i18n import describe, words
-from octo_cli.reasoning.base import Message, Models, Role
-from octo_cli.reasoning.offline import Offline
+from octo_cli.reasoning.minds import open_mind
 from octo_cli.settings import DataSettings
 from octo_cli.ui.cells import width
-from octo_cli.wire.work import Language, Step, StepResult, Usage
+from octo_cli.wire.work import Language, Step, StepResult
 from tests.agents.kits import kit_in
 from tests.conftest import Octo
+from tests.models import KEY, MODEL, ModelServer, Reply
 
-T = TypeVar("T")
 ROWS = [
     ("지역", "매출", "날짜"),
     ("서울", 1500, "2026-01-05"),
@@ -394,82 +391,68 @@ def test_charts_fit_the_screen_whatever_they_show(kit: Kit) -> None:
 # A model behind it
 
 
-@dataclass
-class Scripted:
-    """A model that says what it is told to, in order; `heard` is what it was sent."""
-
-    answers: list[Query | Exception]
-    heard: list[Sequence[Message]] = field(default_factory=list)
-
-    async def structured(self, role: Role, messages: Sequence[Message], shape: type[T], *, name: str) -> T:
-        self.heard.append(tuple(messages))
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return cast(T, answer)
-
-    def stream(self, role: Role, messages: Sequence[Message]) -> AsyncIterator[str]:
-        raise AssertionError("no text is wanted")
-
-    def chat_model(self, role: Role) -> Any:
-        raise AssertionError("no loop is wanted")
-
-    def usage(self, step_id: str | None = None) -> Usage:
-        return Usage()
-
-
-class Minded(Offline):
-    def __init__(self, models: Models) -> None:
-        self.models: Models | None = models
-
-
-def minded(tmp_path: Path, *answers: Query | Exception) -> tuple[Kit, Scripted]:
-    models = Scripted(list(answers))
-    kit = kit_in(tmp_path / "work", mind=Minded(models))
+def minded(tmp_path: Path, server: ModelServer, *answers: str | Reply) -> Kit:
+    """A kit with the models of a real server, which answers with these queries one after the other."""
+    config = f'[model]\nname = "{MODEL}"\nbase_url = "{server.base_url}"\nretries = 0'
+    kit = kit_in(tmp_path / "work", config=config)
+    mind = open_mind(kit.settings.models, key_for=lambda _: KEY, warn=lambda code, **_: None, cache=None, spent={})
     written(kit, "매출.csv", csv_text())
-    return kit, models
+    for answer in answers:
+        server.says(query(answer) if isinstance(answer, str) else answer)
+    return replace(kit, mind=mind)
 
 
-GOOD = Query('SELECT "지역", sum("매출") AS "합" FROM "매출" GROUP BY 1 ORDER BY 2 DESC', "지역마다 더했습니다.")
+def query(sql: str, explanation: str = "지역마다 더했습니다.") -> str:
+    return json.dumps({"sql": sql, "explanation": explanation})
 
 
-def test_a_models_sql_is_run_and_shown(tmp_path: Path) -> None:
-    kit, models = minded(tmp_path, GOOD)
-    done = asked(kit, "매출.csv에서 어느 지역이 잘 팔았는지 궁금해")
-    assert (done.data["by"], done.data["rows"], done.data["sql"]) == ("model", BY_REGION, GOOD.sql)
-    assert GOOD.sql in done.text
+def sent(server: ModelServer, number: int) -> list[tuple[str, str]]:
+    """The messages of a request: who speaks, and what is said."""
+    return [(message["role"], str(message["content"])) for message in server.requests[number].body["messages"]]
+
+
+GOOD = 'SELECT "지역", sum("매출") AS "합" FROM "매출" GROUP BY 1 ORDER BY 2 DESC'
+
+
+def test_a_models_sql_is_run_and_shown(tmp_path: Path, model_server: ModelServer) -> None:
+    done = asked(minded(tmp_path, model_server, GOOD), "매출.csv에서 어느 지역이 잘 팔았는지 궁금해")
+    assert (done.data["by"], done.data["rows"], done.data["sql"]) == ("model", BY_REGION, GOOD)
+    assert GOOD in done.text
     assert "지역마다 더했습니다." in done.text
     assert "█" in done.text
-    (system, data) = models.heard[0]
-    assert system[0] == "system"
+    system, data = sent(model_server, 0)
+    assert (system[0], data[0]) == ("system", "user")
     assert "서울" not in system[1]
-    assert data[0] == "user"
     assert "서울" in data[1]
 
 
-def test_one_repair_round_with_the_error(tmp_path: Path) -> None:
-    kit, models = minded(tmp_path, Query('SELECT sum("매출액") FROM "매출"'), GOOD)
+def test_one_repair_round_with_the_error(tmp_path: Path, model_server: ModelServer) -> None:
+    kit = minded(tmp_path, model_server, 'SELECT sum("매출액") FROM "매출"', GOOD)
     assert asked(kit, "매출.csv에서 어느 지역이 잘 팔았는지 궁금해").data["rows"] == BY_REGION
-    assert "매출액" in models.heard[1][-1][1]
-    assert models.heard[1][-1][0] == "user"
+    speaker, told = sent(model_server, 1)[-1]
+    assert speaker == "user"
+    assert "매출액" in told
 
 
-@pytest.mark.parametrize("answers", [(Query("DROP TABLE x"), Query("nonsense")), (UnusableAnswer("x"),), (Query(""),)])
-def test_a_model_of_no_use_leaves_it_to_the_rules(answers: tuple[Any, ...], tmp_path: Path) -> None:
-    kit, models = minded(tmp_path, *answers)
-    done = asked(kit, "매출.csv 지역별 매출 합계")
+@pytest.mark.parametrize(
+    "answers", [("DROP TABLE x", "nonsense"), (Reply("no JSON"), Reply("nor here")), ("",)], ids=["sql", "json", "none"]
+)
+def test_a_model_of_no_use_leaves_it_to_the_rules(
+    answers: tuple[str | Reply, ...], tmp_path: Path, model_server: ModelServer
+) -> None:
+    done = asked(minded(tmp_path, model_server, *answers), "매출.csv 지역별 매출 합계")
     assert (done.data["by"], done.data["rows"]) == ("rules", BY_REGION)
-    assert models.answers == []
+    assert len(model_server.requests) == len(answers)
 
 
-def test_a_model_that_fails_may_be_tried_again(tmp_path: Path) -> None:
-    kit, _ = minded(tmp_path, ModelError("model_unreachable"))
+def test_a_model_that_fails_may_be_tried_again(tmp_path: Path, model_server: ModelServer) -> None:
+    kit = minded(tmp_path, model_server, Reply(status=503))
     with pytest.raises(ModelError):
         asked(kit, "매출.csv 지역별 매출 합계")
 
 
-def test_a_model_cannot_have_a_picture_written(tmp_path: Path) -> None:
-    kit, _ = minded(tmp_path, Query(GOOD.sql, "차트를 png로 저장해줘"))
+def test_a_model_cannot_have_a_picture_written(tmp_path: Path, model_server: ModelServer) -> None:
+    kit = minded(tmp_path, model_server, Reply(query(GOOD, "차트를 png로 저장해줘")))
     assert asked(kit, "매출.csv에서 어느 지역이 잘 팔았어?", question="차트를 png로 저장").data["chart"] is None
     assert not kit.settings.documents.exists()
 
