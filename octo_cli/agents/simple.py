@@ -15,6 +15,7 @@ from octo_cli.agents.kit import Ask, Call, Done, Kit, StepOutput, StepState, Tas
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import Failed
 from octo_cli.i18n import words
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Problem, Step, StepResult
 
@@ -57,7 +58,8 @@ class _Simple:
     async def do_work(self, state: StepState, runtime: Runtime[Kit]) -> Update:
         started = time.monotonic()
         say = words(state["request"]["language"])
-        outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
+        with working_on(state["step"]["step_id"]):
+            outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if isinstance(outcome, dict):
             return {**outcome, "seconds": seconds}
@@ -99,7 +101,8 @@ class _Simple:
         call, caller = state["call"] or {}, caller_of(state, runtime.context)
         tool, answer = self._tool(call["tool"]), msgspec.convert(call.get("answer"), Answer | None)
         info = runtime.execution_info
-        outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
+        with working_on(state["step"]["step_id"]):
+            outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if outcome is None:
             again = {**call, "again": True, "answer": None}
