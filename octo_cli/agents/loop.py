@@ -7,7 +7,7 @@ recorded as any other call (`calls`); what comes back is data for the model, nev
 import asyncio
 import json
 import operator
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
 
 import msgspec
@@ -29,7 +29,7 @@ from langgraph.types import Command
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Kit, ask
+from octo_cli.agents.kit import Call, Kit, ask
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError, OctoError
@@ -126,7 +126,8 @@ class Gate(AgentMiddleware[Any, Any, Any]):
             )
         progress = StepProgress(step.step_id, step.agent, "tools", say("assistant.calls", tool=tool.name))
         runtime.stream_writer(msgspec.to_builtins(progress))
-        settled = await _settled(tool, wanted["args"], caller, key=runtime.execution_info.task_id)
+        call = Call(tool.name, wanted["args"], why=_said_beside(request.state["messages"]))
+        settled = await _settled(tool, call, caller, key=runtime.execution_info.task_id)
         return settled.command(wanted["id"])
 
 
@@ -147,24 +148,30 @@ class _Settled:
         return Command(update=update)
 
 
-async def _settled(tool: Tool, args: Mapping[str, Any], caller: Caller, *, key: str) -> _Settled:
+async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Settled:
     """Check, rule, ask and run. This runs again from its first line whenever a person has answered."""
+    args = call.args
     try:
         args = approvals.checked(tool, args)
-        asked = await asyncio.to_thread(calls.question, tool, args, "", caller)
+        asked = await asyncio.to_thread(calls.question, tool, args, call.why, caller)
     except OctoError as error:
         return _Settled(Outcome(tool.name, "failed", args, output=describe(error, caller.say)[0]))
     answer: Answer | None = None
     pauses, allowed = 0, set(caller.kit.allowed)
     for start in range(MOST_STARTS):
         if start or caller.ruling(tool, args).verdict == "ask":
-            answer = ask(calls.question(tool, args, "", caller, note="again") if start else asked)
+            answer = ask(calls.question(tool, args, call.why, caller, note="again") if start else asked)
             pauses += 1
             allowed |= {tool.name} if answer.scope == "run" else set()
         outcome = await calls.run(tool, args, answer, caller, key=f"{key}:{start}")
         if outcome is not None:
             return _Settled(outcome, pauses, allowed.difference(caller.allowed))
     return _Settled(Outcome(tool.name, "failed", args, output=caller.say("approval.too_often")), pauses)
+
+
+def _said_beside(messages: Sequence[Any]) -> str:
+    """What the model said along with its calls: why it wants them, often enough."""
+    return next((message.text for message in reversed(messages) if isinstance(message, AIMessage)), "")
 
 
 def _offered(tool: Tool) -> dict[str, Any]:
