@@ -116,6 +116,8 @@ class _Running:
         with tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True) as name:
             began, timed_out = time.monotonic(), False
             self.process = process = self._started(Path(name))
+            if self.killed:
+                self.kill()  # It was cancelled while it started.
             streams = [_Stream(process.stdout, self._too_much), _Stream(process.stderr, self._too_much)]
             try:
                 process.wait(self.settings.timeout + (_DOCKER_START if self.cage == "docker" else 0))
