@@ -219,7 +219,6 @@ def test_a_model_that_never_stops_calling_is_stopped(tmp_path: Path) -> None:
         (Reply("half an ans", finish="length"), "model_cut_off"),
         (Reply("", finish="content_filter"), "model_refused"),
         (Reply("  "), "model_empty"),
-        (Reply(raw=b"{}"), "model_malformed"),
         (Reply(status=500), "model_server_error"),
     ],
 )
