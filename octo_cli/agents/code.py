@@ -2,6 +2,7 @@
 
 import ast
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -94,10 +95,14 @@ def _snippet(code: str, language: str, around: str) -> Snippet:
 
 def _is_python(code: str) -> bool:
     try:
-        ast.parse(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return True
+    # "ls -la" reads as a difference of two names: without a call, a value or a statement it is a command.
+    telling = (ast.Call, ast.Constant, ast.stmt)
+    return any(isinstance(node, telling) and not isinstance(node, ast.Expr) for node in ast.walk(tree))
 
 
 def _told(outcome: Outcome, say: Words) -> Done:
