@@ -23,6 +23,8 @@ class _Agent(NamedTuple):
 
     card: AgentCard
     build: str
+    # Works with a model when there is one: its function is told by `assisted=…`.
+    assistant: bool = False
 
 
 # To add an agent is to add it here.
@@ -97,6 +99,27 @@ _AGENTS: Final = (
         ),
         "octo_cli.agents.contract:build",
     ),
+    _Agent(
+        AgentCard(
+            name="code",
+            when={
+                "ko": "코드를 쓰고 설명하고 고칩니다. 승인을 받아 Python과 셸 코드를 격리된 곳에서 실행합니다.",
+                "en": "Writes, explains and edits code; runs Python and shell code in a sandbox once you approve.",
+            },
+            examples=(
+                "실행해줘: print(2 ** 10)",
+                "이 폴더의 parse.py에서 버그를 찾아 고쳐줘",
+                "Write a function that checks a business number, and test it",
+            ),
+            keywords=("실행해줘", "코드", "버그", "run this", "code", "debug"),
+            tools=(
+                *("read_file", "list_files", "find_in_files", "write_file", "edit_file"),
+                *("run_python", "run_shell"),
+            ),
+        ),
+        "octo_cli.agents.code:build",
+        assistant=True,
+    ),
 )
 
 CARDS: Final = tuple(agent.card for agent in _AGENTS)
@@ -111,10 +134,11 @@ class Registry:
     def cards(self) -> tuple[AgentCard, ...]:
         return tuple(agent.card for agent in self._agents.values())
 
-    def graph(self, name: str) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+    def graph(self, name: str, *, assisted: bool = False) -> "CompiledStateGraph[Any, Kit, Any, Any]":
         """The agent's compiled sub-graph. Raises UnknownAgent."""
         if name not in self._agents:
             raise UnknownAgent(name, known=", ".join(self._agents))
-        module, _, attribute = self._agents[name].build.partition(":")
-        build: Callable[[], CompiledStateGraph[Any, Kit, Any, Any]] = getattr(import_module(module), attribute)
-        return build()
+        agent = self._agents[name]
+        module, _, attribute = agent.build.partition(":")
+        build: Callable[..., CompiledStateGraph[Any, Kit, Any, Any]] = getattr(import_module(module), attribute)
+        return build(assisted=assisted) if agent.assistant else build()

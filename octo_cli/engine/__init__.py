@@ -108,6 +108,11 @@ class Engine:
             usage = total(details.turn_usage.values() if details else ()) or Usage(model=self.settings.model)
             return summarised(record, state, questions_of(state, thread_id), usage=usage)
 
+    async def asked(self, thread_id: str) -> frozenset[str]:
+        """The ids of the questions that a thread was left with."""
+        storage = await self._open()
+        return frozenset(question.id for question in await asyncio.to_thread(storage.questions, thread_id))
+
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""
         storage = await self._open()
@@ -242,7 +247,7 @@ class Engine:
 
             storage = await self._open()
             saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(Registry(), saver)
+            self._graph = build(Registry(), saver, assisted=self.settings.model != OFFLINE)
         return self._graph
 
     def kit(

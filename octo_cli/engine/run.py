@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from msgspec import structs
 
-from octo_cli.engine.answers import check
+from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
 from octo_cli.i18n import said, words
@@ -53,6 +53,8 @@ class Run:
         self.format = format
         self.actor = actor
         self.warnings: list[dict[str, Any]] = []
+        # The tools that answers of this run allow for the rest of it.
+        self.allowed: tuple[str, ...] = ()
         # What the mind warned of and nobody was told yet; what this turn used of models, by step.
         self._unsaid: list[Warned] = []
         self._spent: dict[str, Usage] = {}
@@ -67,7 +69,7 @@ class Run:
         mind = self.engine.mind(self._warn, self._spent)
         seconds_before = 0.0 if new else details.active_seconds
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, mind, seconds_before=seconds_before)
-        kit = replace(kit, format=self.format)
+        kit = replace(kit, format=self.format, allowed=self.allowed)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
         if isinstance(turn, Answers):
             for question_id, answer in turn.by_id.items():
@@ -117,7 +119,12 @@ class Run:
             raise Failed("thread_empty", thread=self.thread_id)
         if isinstance(turn, Answers):
             return self._resumed(turn, questions_of(state, self.thread_id))
-        return _NOTHING if not unfinished or (questions and state.interrupts) else None
+        asked = bool(questions and state.interrupts) and not self._may_be_allowed(questions or ())
+        return _NOTHING if not unfinished or asked else None
+
+    def _may_be_allowed(self, questions: tuple[Question, ...]) -> bool:
+        """Whether `--allow-tool` may answer a question that is open: then the step that asked looks at it again."""
+        return bool(self.engine.settings.approvals.allow_now) and any(question.tool for question in questions)
 
     def _check_version(self, turn: Turn, graph_version: str | None) -> None:
         """A thread that waits in a graph of another shape would silently do nothing: say so instead."""
@@ -135,8 +142,9 @@ class Run:
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
             check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        answers = {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
-        return Command(resume=answers)
+        given = {question_id: bound(open_now[question_id], answer) for question_id, answer in turn.by_id.items()}
+        self.allowed = tuple(open_now[name].tool or "" for name, answer in given.items() if answer.scope == "run")
+        return Command(resume={question_id: msgspec.to_builtins(answer) for question_id, answer in given.items()})
 
     async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
         """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""
