@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from octo_cli.agents.tools import Effect, Tool
 from octo_cli.settings import ApprovalSettings
 from octo_cli.wire.forms import FormField
+from octo_cli.wire.work import ToolRecord
 
 Verdict = Literal["allow", "ask", "deny"]
 
@@ -40,6 +41,19 @@ def ruling(tool: Tool, args: Mapping[str, Any], rules: ApprovalSettings, allowed
     return Ruling(_BY_EFFECT[tool.effect])
 
 
+def told(tool: Tool, rules: ApprovalSettings) -> ToolRecord:
+    """The tool for a list: what becomes of a call whatever its arguments, and the rules that look at them."""
+    own = [pattern for pattern in (*rules.deny, *rules.ask, *rules.allow) if _names(pattern, tool.name)]
+    whole = rules._replace(
+        **{
+            kind: tuple(pattern for pattern in getattr(rules, kind) if ":" not in pattern)
+            for kind in ("deny", "ask", "allow")
+        }
+    )
+    verdict = ruling(tool, {}, whole).verdict
+    return ToolRecord(tool.name, tool.effect, verdict, tuple(own), tool.description)
+
+
 def subject_of(tool: Tool, args: Mapping[str, Any]) -> str:
     """What a rule's GLOB is held against: the tool's main argument, or all of them as JSON."""
     if tool.subject:
@@ -68,6 +82,10 @@ def fields_of(tool: Tool, args: Mapping[str, Any]) -> tuple[FormField, ...]:
 def shown(tool: Tool, args: Mapping[str, Any]) -> str:
     """The call as it will run, for a tool that has no better way to show it."""
     return f"```json\n{json.dumps({'tool': tool.name, **args}, ensure_ascii=False, indent=2)}\n```"
+
+
+def _names(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern.partition(":")[0])
 
 
 def _matches(pattern: str, name: str, subject: str) -> bool:

@@ -212,18 +212,18 @@ async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Probl
     except OctoError as error:
         message, hint = describe(error, say, thread=thread_id)
         return Problem(error.code, message, hint)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("a step failed")
         return Problem("step_failed", say("error.step_failed", reason=f"{type(error).__name__}: {error}"))
 
 
-def as_graph(work: Work, tools: Sequence[Tool] = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+def as_graph(work: Work, tools: Sequence[Tool] | Mapping[str, Tool] = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     """A simple agent as a sub-graph: `work` until it is done, `ask` whenever it asks, `act` whenever it calls a tool.
 
     `tools` are those it may call. The rules decide whether a call is asked for first; that is settled in `work`, so
     that the node which asks does nothing else, and the node which acts asks nothing.
     """
-    agent = _Simple(work, {tool.name: tool for tool in tools})
+    agent = _Simple(work, tools if isinstance(tools, Mapping) else {tool.name: tool for tool in tools})
     graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
     graph.add_node("work", agent.do_work)
     graph.add_node("ask", agent.ask_person)
@@ -259,7 +259,10 @@ class _Simple:
         outcome = await self.work(_task(state), kit)
         if isinstance(outcome, Ask):
             return {"question": _question(state, outcome, kit), "call": None}
-        return _called(state, outcome, self.tools, kit) if isinstance(outcome, Call) else outcome
+        if isinstance(outcome, Call):
+            return _called(state, outcome, self.tools, kit)
+        # A plug-in may hand in what no state can hold; that is its step's failure, found before anything is saved.
+        return msgspec.convert(msgspec.to_builtins(outcome), Done)
 
     def ask_person(self, state: StepState) -> dict[str, Any]:
         answer = msgspec.to_builtins(ask(state["question"] or {}))

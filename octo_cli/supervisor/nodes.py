@@ -119,6 +119,9 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
         return {"asking": to_builtins(_which_document(state, kit))}
     plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
     emit(runtime, PlanReady(plan))
+    if plan.steps and plan.unserved:
+        say = words(state["request"]["language"])
+        emit(runtime, Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
     request = {**state["request"], "steps": len(plan.steps)}
     return {"plan": to_builtins(plan), "request": request, "asking": None}
 
