@@ -11,7 +11,7 @@ from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import TRADES
 from octo_cli.reasoning.intent import understand
-from octo_cli.reasoning.named import snippet, table_files, urls, without_urls
+from octo_cli.reasoning.named import snippet, table_files, urls
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
 from octo_cli.reasoning.topics import topic_of
@@ -71,32 +71,32 @@ def _of_category(request: Request, category: str, text: str, language: Language)
         yield from _papers(replace(request, text=text), language)
         return
     said = words(language)
-    name = f"offline.task_{category}"
-    topic = topic_of(without_urls(text)) if category == "web" else topic_of(text)
+    inputs = _INPUTS.get(category, _told)(text)
+    name = "offline.task_pages" if "urls" in inputs else f"offline.task_{category}"
+    topic = ", ".join(inputs.get("urls", ())) or topic_of(text)
     task = said(name, topic=_shortened(topic)) if said.has(name) else _shortened(text)
-    yield _Errand(category, task, _INPUTS.get(category, _told)(text, topic))
+    yield _Errand(category, task, inputs)
 
 
-def _for_search(text: str, topic: str) -> dict[str, Any]:  # noqa: ARG001
-    return {"query": topic}
+def _for_search(text: str) -> dict[str, Any]:
+    return {"query": topic_of(text)}
 
 
-def _for_web(text: str, topic: str) -> dict[str, Any]:
-    """With addresses these are what is asked about; `query` is then what to do with them."""
-    return {"query": topic, "urls": urls(text)}
+def _for_web(text: str) -> dict[str, Any]:
+    return {"urls": found} if (found := urls(text)) else {"query": topic_of(text)}
 
 
-def _for_data(text: str, topic: str) -> dict[str, Any]:  # noqa: ARG001
+def _for_data(text: str) -> dict[str, Any]:
     return {"files": table_files(text), "question": text}
 
 
-def _for_code(text: str, topic: str) -> dict[str, Any]:
-    return {"query": topic, **snippet(text)}
+def _for_code(text: str) -> dict[str, Any]:
+    return {"query": text, **snippet(text)}
 
 
-def _told(text: str, topic: str) -> dict[str, Any]:
+def _told(text: str) -> dict[str, Any]:
     """What an agent that is known by its card alone is told: its own part of the request."""
-    return {"query": topic, "text": text}
+    return {"query": topic_of(text), "text": text}
 
 
 _INPUTS: Final = {"search": _for_search, "web": _for_web, "data": _for_data, "code": _for_code}
@@ -114,8 +114,16 @@ _JOINT: Final = lazy(
     re.I,
 )
 _SEARCH_ORDER: Final = lazy(
-    r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명[해하]|분석[해하]|요약[해하]|정리[해하]|번역[해하]|읽[고어]|\b(?:find|search|look\s+up|look\s+for|research|"
+    r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명[해하]|분석[해하]|요약[해하]|정리[해하]|번역[해하]|읽[고어]|"
+    r"(?:분석|요약|정리|번역|조사|설명)\s*$|\b(?:find|search|look\s+up|look\s+for|research|"
     r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
+    re.I,
+)
+# "작성하고", at the end of a piece: the order's verb comes with what follows.
+_AND: Final = lazy(r"(?:작성|준비|생성|완성)(?:을|를)?\s?하고$|(?:쓰|만들|뽑)고$")
+_ASKED: Final = lazy(
+    r"(?:줘|줘요|주세요|줄래요?|주라|달라|하자|해라|하고|보내고|쓰고)[\s.!?~]*$|\b(?:send|post|run|call|book|schedule|notify|share|email|mail)"
+    r"\s+\w",
     re.I,
 )
 _CODE_ORDER: Final = lazy(
@@ -163,13 +171,18 @@ def _ordered(request: Request) -> str | None:
     intent = understand(request)
     if intent.confidence < LOW_CONFIDENCE or intent.category == "chat":
         return None
-    if intent.category == "contract":
-        signals = Signals(request)
-        return "contract" if signals.orders_paper or signals.edits else None
-    if intent.category == "code":
-        return "code" if _CODE_ORDER.search(request.text) else None
-    by_its_card = intent.category not in TRADES
-    return intent.category if by_its_card or _SEARCH_ORDER.search(request.text) else None
+    return intent.category if _orders(intent.category, Signals(request)) else None
+
+
+def _orders(category: str, signals: Signals) -> bool:
+    """Whether a piece of this category orders something, rather than only speaking of it."""
+    if category == "contract":
+        return signals.orders_paper or signals.edits or bool(signals.papers and _AND.search(signals.text))
+    if category == "code":
+        return signals.orders or _CODE_ORDER.search(signals.text) is not None
+    if category in TRADES:
+        return _SEARCH_ORDER.search(signals.text) is not None
+    return signals.orders or _ASKED.search(signals.text) is not None
 
 
 def _papers(request: Request, language: Language) -> Iterator[_Errand]:
