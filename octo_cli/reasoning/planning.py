@@ -73,7 +73,7 @@ def _of_category(request: Request, category: str, text: str, language: Language)
     said = words(language)
     inputs = _INPUTS.get(category, _told)(text)
     name = "offline.task_pages" if "urls" in inputs else f"offline.task_{category}"
-    topic = ", ".join(inputs.get("urls", ())) or topic_of(text)
+    topic = ", ".join(inputs.get("urls", ())) or inputs.get("text") or topic_of(text)
     task = said(name, topic=_shortened(topic)) if said.has(name) else _shortened(text)
     yield _Errand(category, task, inputs)
 
@@ -96,7 +96,7 @@ def _for_code(text: str) -> dict[str, Any]:
 
 def _told(text: str) -> dict[str, Any]:
     """What an agent that is known by its card alone is told: its own part of the request."""
-    return {"query": topic_of(text), "text": text}
+    return {"text": text}
 
 
 _INPUTS: Final = {"search": _for_search, "web": _for_web, "data": _for_data, "code": _for_code}
