@@ -52,11 +52,15 @@ class _Unused:
         self.values = {**values, **prepared.fields}
         self.given: set[tuple[str, str]] = set()
         self.named: set[str] = set()
+        # The questions that were open, and shown, before this command: only of those can a flag mean a tool's call.
+        self.seen: frozenset[str] = frozenset()
 
     def answer(self, question: Question, takes: Set[str]) -> Answer | None:
         """What was prepared for `question`; `takes` are the fields an answer to it may give, shown or not."""
         if question.id in self.whole:
             return self._whole(question)
+        if question.tool is not None:
+            return self._leave(question)
         if (question.step_id, question.type) in self.given:
             return None
         answer = self._submission(question, takes) if question.fields and "submit" in question.actions else None
@@ -99,6 +103,18 @@ class _Unused:
             return convert(self.whole[question.id], Answer)
         except ValidationError as error:
             raise InvalidAnswer("malformed_answer", id=question.id, reason=str(error)) from error
+
+    def _leave(self, question: Question) -> Answer | None:
+        """What the flags say about a tool's call that the person has seen; values change the first that takes them."""
+        if question.id not in self.seen or (question.id, question.type) in self.given:
+            return None
+        names = {field.name for field in question.fields}
+        args = {name: value for name, value in self.values.items() if name in names and name not in self.named}
+        self.named.update(args)
+        answer = Answer("edit", args=args) if args else self._verdict(question)
+        if answer is not None:
+            self.given.add((question.id, question.type))
+        return answer
 
     def _submission(self, question: Question, takes: Set[str]) -> Answer | None:
         fitting = {name: value for name, value in self.values.items() if name in takes}

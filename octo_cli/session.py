@@ -168,6 +168,7 @@ class _Work:
     async def _converse(self, find: Find, turn: Turn) -> Outcome:
         await self.engine.catch_up()
         self.thread_id = await find()
+        self.prepared.seen = await self.engine.asked(self.thread_id)
         if not isinstance(turn, Say) or language_of(turn.text) is None:
             self._speak_as((await self.engine.record(self.thread_id)).title)
         next_turn: Turn | None = turn
@@ -193,13 +194,17 @@ class _Work:
         """The answers that can be had now: from the command line first, then from the person."""
         self.prepared.check(questions, self.engine.takes)
         by_id: dict[str, Answer] = {}
+        allowed: set[str | None] = set()
         for question in questions:
+            if question.tool in allowed:
+                continue  # Allowed for this run beside it; if it is asked all the same, it comes back.
             answer = self.prepared.answer(question, self.engine.takes(question)) or await self._asked(question)
             if answer is not None and answer.action == "defer":
                 self.put_off.add(question.id)
                 await self.engine.defer(question)
             elif answer is not None:
                 by_id[question.id] = answer
+                allowed |= {question.tool} if answer.scope == "run" else set()
         return Answers(by_id) if by_id else None
 
     async def _asked(self, question: Question) -> Answer | None:

@@ -40,7 +40,8 @@ OWN: Final = "octo-cli"
 # and a node with the name of a state's key.
 RESERVED: Final = (
     "chat|supervisor|guard|recall|understand|clarify|make_plan|dispatch|gather|aggregate|choose_output|remember|"
-    "messages|documents|say|format|request|recalled|intent|asking|chosen|clarified|plan|results|aggregated|output|"
+    "messages|documents|say|format|request|recalled|allowed|intent|asking|chosen|clarified|plan|results|aggregated|"
+    "output|"
     "generate_.*"
 )
 _NAME: Final = re.compile(rf"(?!(?:{RESERVED})$)[a-z][a-z0-9_]{{1,31}}")
@@ -53,13 +54,12 @@ class UnknownAgent(NotFound):
 
 
 class _Agent(NamedTuple):
-    """A card and where to load the agent from: "module:attribute", a function that returns a compiled graph.
-
-    The function may take `assisted`: whether a model is there for the agent to work with.
-    """
+    """A card and where to load the agent from: "module:attribute", a function that returns a compiled graph."""
 
     card: AgentCard
     build: str
+    # Works with a model when there is one: its function is told by `assisted=…`.
+    assistant: bool = False
 
 
 # To add an agent is to add it here.
@@ -97,6 +97,27 @@ _AGENTS: Final = (
         ),
         "octo_cli.agents.contract:build",
     ),
+    _Agent(
+        AgentCard(
+            name="code",
+            when={
+                "ko": "코드를 쓰고 설명하고 고칩니다. 승인을 받아 Python과 셸 코드를 격리된 곳에서 실행합니다.",
+                "en": "Writes, explains and edits code; runs Python and shell code in a sandbox once you approve.",
+            },
+            examples=(
+                "실행해줘: print(2 ** 10)",
+                "이 폴더의 parse.py에서 버그를 찾아 고쳐줘",
+                "Write a function that checks a business number, and test it",
+            ),
+            keywords=("실행해줘", "코드", "버그", "run this", "code", "debug"),
+            tools=(
+                *("read_file", "list_files", "find_in_files", "write_file", "edit_file"),
+                *("run_python", "run_shell"),
+            ),
+        ),
+        "octo_cli.agents.code:build",
+        assistant=True,
+    ),
 )
 
 CARDS: Final = tuple(agent.card for agent in _AGENTS)
@@ -130,20 +151,16 @@ class Registry:
         return load(assisted)
 
     def tool_records(self, name: str) -> tuple[ToolRecord, ...]:
-        """What the agent may call, by its card, with effect and rules of those it declares as `tools` or `TOOLS`."""
+        """What the agent may call, by its card, with effect and rules where it is Octo's own tool or the plug-in's."""
         from octo_cli.agents import approvals
+        from octo_cli.agents.tools import files, running
 
         found = next(found for found in self._found if found.name == name)
         rules = self._settings.approvals if self._settings else ApprovalSettings()
-        declared = {tool.name: approvals.told(tool, rules) for tool in self._declared(found)}
-        named = found.card.tools if found.card else ()
-        return (*declared.values(), *(ToolRecord(name) for name in named if name not in declared))
-
-    def _declared(self, found: _Found) -> "tuple[Tool, ...]":
-        own = {agent.card.name: agent.build for agent in _own(self._settings)}
-        if found.source != OWN:
-            return found.tools
-        return tuple(getattr(import_module(own[found.name].partition(":")[0]), "TOOLS", ()))
+        octos = (*files.reading_tools(), *files.writing_tools(), *running.running_tools())
+        known = {tool.name: tool for tool in (*octos, *found.tools)}
+        named = dict.fromkeys((*(found.card.tools if found.card else ()), *(tool.name for tool in found.tools)))
+        return tuple(approvals.told(known[one], rules) if one in known else ToolRecord(one) for one in named)
 
     @property
     def problems(self) -> tuple[OctoError, ...]:
@@ -184,7 +201,7 @@ class Registry:
 
     @cached_property
     def _found(self) -> tuple[_Found, ...]:
-        own = [_Found(agent.card.name, OWN, agent.card, _loader(agent.build)) for agent in _own(self._settings)]
+        own = [_Found(agent.card.name, OWN, agent.card, _loader(agent)) for agent in _own(self._settings)]
         if self._settings is None:
             return tuple(own)
         return (*own, *_plugins({found.name: OWN for found in own}, self._disabled))
@@ -205,16 +222,14 @@ def _own(settings: Settings | None) -> Iterator[_Agent]:
 
         # Without a server of the user's there is nothing it could do.
         if card := card_for(settings):
-            yield _Agent(card, "octo_cli.agents.mcp.agent:build")
+            yield _Agent(card, "octo_cli.agents.mcp.agent:build", assistant=True)
 
 
-def _loader(build: str) -> "Callable[[bool], Graph]":
+def _loader(agent: _Agent) -> "Callable[[bool], Graph]":
     def load(assisted: bool) -> "Graph":
-        module, _, attribute = build.partition(":")
-        function = getattr(import_module(module), attribute)
-        takes = inspect.signature(function).parameters
-        graph: Graph = function(assisted=assisted) if "assisted" in takes else function()
-        return graph
+        module, _, attribute = agent.build.partition(":")
+        build: Callable[..., Graph] = getattr(import_module(module), attribute)
+        return build(assisted=assisted) if agent.assistant else build()
 
     return load
 

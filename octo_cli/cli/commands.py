@@ -124,6 +124,7 @@ def answering(
     reject: Annotated[str | None, Option("--reject", metavar="[REASON]")] = None,
     revise: Annotated[str | None, Option("--revise", metavar="TEXT")] = None,
     back: Annotated[str | None, Option("--back", metavar="STEP")] = None,
+    allow_tool: Annotated[list[str] | None, Option("--allow-tool", metavar="NAME[:GLOB]")] = None,
 ) -> None:
     """Commands that answer questions."""
 

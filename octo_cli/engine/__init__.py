@@ -18,7 +18,7 @@ from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
-from octo_cli.settings import Settings
+from octo_cli.settings import OFFLINE, Settings
 from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
@@ -107,6 +107,11 @@ class Engine:
             record = await self.record(thread_id)
             state = await self.state(thread_id)
             return summarised(record, state, questions_of(state, thread_id), model=self.settings.model)
+
+    async def asked(self, thread_id: str) -> frozenset[str]:
+        """The ids of the questions that a thread was left with."""
+        storage = await self._open()
+        return frozenset(question.id for question in await asyncio.to_thread(storage.questions, thread_id))
 
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""
@@ -247,7 +252,7 @@ class Engine:
 
             storage = await self._open()
             saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(self.registry, saver)
+            self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
         return self._graph
 
     def kit(self, thread_id: str, storage: Storage, actor: str, seconds_before: float) -> "Kit":

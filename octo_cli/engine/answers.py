@@ -3,6 +3,9 @@
 from datetime import date
 from typing import Any
 
+from msgspec import structs
+
+from octo_cli.agents import approvals
 from octo_cli.documents.catalog import Catalog
 from octo_cli.errors import InvalidAnswer
 from octo_cli.i18n import language_of
@@ -16,9 +19,15 @@ def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> 
     """Raise InvalidAnswer unless `answer` can be taken as it stands."""
     if answer.action not in question.actions:
         raise InvalidAnswer("action_not_offered", action=answer.action, offered=", ".join(question.actions))
+    if answer.scope == "run" and (answer.action != "approve" or question.tool is None):
+        raise InvalidAnswer("scope_without_approval")
     match answer.action:
         case "submit":
             _check_submission(question, answer, catalog, today)
+        case "edit":
+            _check_edit(question, answer)
+        case "approve" if answer.doc_hash is None and question.tool is not None:
+            return  # The engine binds it to what was shown.
         case "approve" if answer.doc_hash != question.doc_hash:
             raise InvalidAnswer("text_changed", thread=question.thread_id, shown=answer.doc_hash or "-")
         case "revise" if not (answer.feedback or "").strip():
@@ -29,8 +38,18 @@ def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> 
             return
 
 
+def bound(question: Question, answer: Answer) -> Answer:
+    """`answer` tied to what the question showed: an approved call that would do something else by now does not run."""
+    if question.tool is None or answer.action != "approve":
+        return answer
+    return structs.replace(answer, doc_hash=question.doc_hash)
+
+
 def read_value(question: Question, name: str, raw: Any, catalog: Catalog, today: date) -> tuple[Any, str]:
     """What `raw` means for a field of `question`, and how that reads. Raises InvalidAnswer."""
+    if question.tool is not None:
+        value = approvals.read_value(_field(question, name), raw)
+        return value, str(raw)
     if question.document_type is None:
         value = _chosen(_field(question, name), raw)
         return value, str(value or "")
@@ -51,6 +70,13 @@ def _check_submission(question: Question, answer: Answer, catalog: Catalog, toda
             read_value(question, name, raw, catalog, today)
         else:
             _field(question, name)
+
+
+def _check_edit(question: Question, answer: Answer) -> None:
+    if not answer.args:
+        raise InvalidAnswer("edit_without_args", known=", ".join(question.editable_fields))
+    for name, raw in answer.args.items():
+        approvals.read_value(_field(question, name), raw)
 
 
 def _chosen(field: FormField, raw: Any) -> Any:

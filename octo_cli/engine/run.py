@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from msgspec import structs
 
-from octo_cli.engine.answers import check
+from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, words
@@ -55,13 +55,15 @@ class Run:
         self.format = format
         self.actor = actor
         self.warnings: list[dict[str, Any]] = []
+        # The tools that answers of this run allow for the rest of it.
+        self.allowed: tuple[str, ...] = ()
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
         record, details, questions = await asyncio.to_thread(self._as_left)
         inputs = await self._inputs(turn, details, questions)
         seconds_before = 0.0 if isinstance(turn, Say) else details.active_seconds
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, seconds_before)
-        kit = replace(kit, format=self.format)
+        kit = replace(kit, format=self.format, allowed=self.allowed)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
         for warned in self._left_out(record):
             yield warned
@@ -116,7 +118,12 @@ class Run:
             raise Failed("thread_empty", thread=self.thread_id)
         if isinstance(turn, Answers):
             return self._resumed(turn, questions_of(state, self.thread_id))
-        return _NOTHING if not unfinished or (questions and state.interrupts) else None
+        asked = bool(questions and state.interrupts) and not self._may_be_allowed(questions or ())
+        return _NOTHING if not unfinished or asked else None
+
+    def _may_be_allowed(self, questions: tuple[Question, ...]) -> bool:
+        """Whether `--allow-tool` may answer a question that is open: then the step that asked looks at it again."""
+        return bool(self.engine.settings.approvals.allow_now) and any(question.tool for question in questions)
 
     def _check_version(self, turn: Turn, graph_version: str | None) -> None:
         """A thread that waits in a graph of another shape would silently do nothing: say so instead."""
@@ -140,8 +147,9 @@ class Run:
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
             check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        answers = {question_id: msgspec.to_builtins(answer) for question_id, answer in turn.by_id.items()}
-        return Command(resume=answers)
+        given = {question_id: bound(open_now[question_id], answer) for question_id, answer in turn.by_id.items()}
+        self.allowed = tuple(open_now[name].tool or "" for name, answer in given.items() if answer.scope == "run")
+        return Command(resume={question_id: msgspec.to_builtins(answer) for question_id, answer in given.items()})
 
     async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
         """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""

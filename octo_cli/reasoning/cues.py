@@ -70,7 +70,13 @@ TOPICS: Final = _cues(
     ("web", 4.0, r"\b(?:on|from|search) the (?:web|internet|net)\b|\bonline\b|\bgoogle\b"),
     ("web", 2.5, r"뉴스|날씨|환율|주가|최신 ?(?:소식|기사|정보)"),
     ("web", 2.5, r"\bnews\b|\bweather\b|\bexchange rate\b|\bstock price\b|\blatest\b"),
-    # Code.
+    # Code: given to be run, or a word of the trade.
+    ("code", 6.0, r"(?:^|\n)(?:```|~~~)|실행해 ?(?:줘|주세요|주십시오|봐)?\s*:|돌려 ?(?:줘|주세요|봐)\s*:"),
+    (
+        "code",
+        6.0,
+        r"\b(?:run|execute)(?: (?:this|the following))?(?: (?:python|shell))?(?: (?:code|command|script))?\s*:",
+    ),
     ("code", 1.0, _LANGUAGES),
     (
         "code",

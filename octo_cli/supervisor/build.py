@@ -24,14 +24,15 @@ GRAPH_VERSION = "1"
 
 
 def build(
-    registry: Registry, checkpointer: "BaseCheckpointSaver[str] | None" = None
+    registry: Registry, checkpointer: "BaseCheckpointSaver[str] | None" = None, *, assisted: bool = False
 ) -> "CompiledStateGraph[State, Kit, State, State]":
+    """The graph of this process; `assisted` says that it has a language model, which agents may need to be built."""
     graph = StateGraph(State, context_schema=Kit)
     agents = [card.name for card in registry.cards()]
     for name in ("guard", "recall", "understand", "clarify", "make_plan", "dispatch", "gather", "aggregate"):
         graph.add_node(name, getattr(nodes, name))
     for name in agents:
-        graph.add_node(name, registry.graph(name))
+        graph.add_node(name, registry.graph(name, assisted=assisted))
     graph.add_node("choose_output", nodes.choose_output)
     for name in FORMATS:
         graph.add_node(f"generate_{name}", nodes.generator(name))

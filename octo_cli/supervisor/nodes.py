@@ -71,6 +71,7 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "clarified": 0,
         "plan": None,
         "results": None,
+        "allowed": None,
         "aggregated": None,
         "output": None,
     }
@@ -163,7 +164,8 @@ def ready_steps(state: State) -> list[Send] | str:
     sends = []
     for step in _ready(_plan(state), results):
         earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
-        sends.append(Send(step.agent, {"step": to_builtins(step), "request": state["request"], "earlier": earlier}))
+        step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
+        sends.append(Send(step.agent, {**step_state, "allowed": state.get("allowed", [])}))
     return sends or "aggregate"
 
 

@@ -16,13 +16,18 @@ def gather(known: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> di
     return {} if new is None else {**(known or {}), **new}
 
 
+def union(known: Sequence[str] | None, new: Sequence[str] | None) -> list[str]:
+    """Reducer of names that steps add side by side; None empties the list for the next turn."""
+    return [] if new is None else list(dict.fromkeys([*(known or []), *new]))
+
+
 class State(TypedDict, total=False):
     """One thread. `messages` and `documents` stay from turn to turn, the rest is one turn's.
 
     `messages`: `wire.work.Message`s. A delta channel, so a checkpoint stores what was said since the last one and not
     the whole conversation. `documents`: `wire.work.Artifact` of each document's newest version, by document id.
     `say`: the turn's input: text, format. `request`: text, language, turn (from 1), steps (how many the plan has).
-    `results`: `StepResult` by step id.
+    `results`: `StepResult` by step id. `allowed`: the tools a person allowed for the rest of the turn.
     `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
     """
 
@@ -38,5 +43,6 @@ class State(TypedDict, total=False):
     clarified: int
     plan: dict[str, Any] | None
     results: Annotated[dict[str, Any], gather]
+    allowed: Annotated[list[str], union]
     aggregated: dict[str, Any] | None
     output: Annotated[dict[str, Any], gather]

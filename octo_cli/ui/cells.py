@@ -51,6 +51,16 @@ def wrap(text: str, cells: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
+def fold(text: str, cells: int) -> list[str]:
+    """Lines of at most `cells` cells that together are `text` to the letter, blanks included."""
+    lines = []
+    while width(text) > cells:
+        head = _head(text, cells)
+        lines.append(head)
+        text = text[len(head) :]
+    return [*lines, text]
+
+
 def columns(rows: Sequence[Sequence[str]], total: int, *, flexible: Sequence[int]) -> list[str]:
     """Rows as aligned lines of at most `total` cells; of the `flexible` columns the widest gives way, cell by cell."""
     if not rows:

@@ -16,6 +16,7 @@ from octo_cli.wire.work import Problem, Step
 # A verdict the command line can give, as it is typed; the values are the catalogue's names for what stands in a flag.
 _VERDICTS: Final = {
     "approve": ("--approve", ""),
+    "edit": ("--set", "flag_any"),
     "revise": ("--revise", "flag_text"),
     "reject": ("--reject", "flag_reason"),
     "back": ("--back", "flag_step"),
@@ -117,7 +118,9 @@ def how_to_answer(question: Question, say: Words) -> Iterator[str]:
     """A question as lines: what it is about, what is still missing, and the commands that answer it."""
     yield f"octo: {say('run.waiting', title=one_line(question.title))}"
     yield from (f"  {line}" for line in visible(question.message).splitlines())
-    if "approve" in question.actions:
+    if question.tool is not None:
+        yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
+    elif "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
         yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
     else:
@@ -139,6 +142,8 @@ def _flags(question: Question, say: Words) -> Iterator[str]:
     for action, (flag, value) in _VERDICTS.items():
         if action in question.actions:
             yield f"{flag} {say(f'run.{value}')}" if value else flag
+    if may_be_allowed(question):
+        yield f"--allow-tool {question.tool}"
 
 
 def field_lines(question: Question, say: Words) -> Iterator[str]:
@@ -156,6 +161,11 @@ def read_lines(question: Question) -> Iterator[str]:
     for field in question.fields:
         if field.provenance in ("extracted", "user", "llm", "imported") and field.display:
             yield f"{field.name}  {one_line(field.label)}: {one_line(field.display)}"
+
+
+def may_be_allowed(question: Question) -> bool:
+    """Whether a rule could spare this question; a risky call is asked for whatever the rules say."""
+    return question.tool is not None and not any(field.issues for field in question.fields)
 
 
 def missing(question: Question) -> list[FormField]:

@@ -21,8 +21,8 @@ from prompt_toolkit.utils import is_dumb_terminal
 
 from octo_cli.errors import InvalidAnswer, OctoError
 from octo_cli.i18n import Words
-from octo_cli.ui.cells import clip, width, wrap
-from octo_cli.ui.plain import missing, remark, short_hash
+from octo_cli.ui.cells import clip, fold, width, wrap
+from octo_cli.ui.plain import may_be_allowed, missing, remark, short_hash
 from octo_cli.ui.problems import worded
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
@@ -37,6 +37,9 @@ _MENU_LINES: Final = 4
 _SHORT: Final = 12
 # A shorter number can be no beginning of an id.
 SHORTEST_REFERENCE: Final = 4
+# What stands in front of each line of a tool's call.
+_BAR: Final = "  │ "
+_BAR_CELLS: Final = 4
 # Cells in front of each row of the list a thread is picked from.
 PICK_MARGIN: Final = 5
 
@@ -306,6 +309,46 @@ async def _decide(question: Question, desk: Desk) -> Answer:
             return Answer("defer")
 
 
+async def give_leave(question: Question, read: Read, desk: Desk, typed: dict[str, str]) -> Answer | None:
+    """Show a tool's call exactly as it would run, and ask whether it may; None when they left with Ctrl-C or Ctrl-D."""
+    try:
+        return await _Leave(question, read, desk, typed).run()
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+class _Leave(_Form):
+    """The call, its arguments as a form, and a menu between the two."""
+
+    async def run(self) -> Answer:
+        say, desk = self.desk.say, self.desk
+        _head(self.question, desk)
+        desk.note()
+        # A bar in front of every line: nothing in the call can pass for Octo's own words or for the menu.
+        for line in visible(self.question.preview).expandtabs().splitlines():
+            for part in fold(line, max(desk.columns - _BAR_CELLS, 1)):
+                desk.note(f"{_BAR}{part}")
+        desk.note()
+        for field in self.question.fields:
+            _remarks(field, desk)
+        names = ("approve", "edit", "reject", *(("run",) if may_be_allowed(self.question) else ()))
+        options = {name: say(f"form.tool_{name}") for name in names}
+        while True:
+            match await desk.pick({**options, "defer": say("form.defer")}):
+                case "approve":
+                    return Answer("approve", doc_hash=self.question.doc_hash)
+                case "run":
+                    return Answer("approve", doc_hash=self.question.doc_hash, scope="run")
+                case "reject":
+                    return Answer("reject", reason=await _reason(desk))
+                case "edit":
+                    await self.walk(list(self.fields))
+                    if self.values:
+                        return Answer("edit", args=self.values)
+                case _:
+                    return Answer("defer")
+
+
 async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], desk: Desk) -> str:
     """The thread a person points at, by the number in front of it; any other text is taken as a reference itself."""
     header, *rows = lines
@@ -327,7 +370,7 @@ def editable_text(field: FormField, read: Read) -> str:
         return ""
     if field.choices:
         return _labels(field).get(str(field.value), field.display)
-    if isinstance(field.value, list):
+    if isinstance(field.value, list) and field.type != "array":
         return "\n".join(map(str, field.value))
     for text in _spellings(field):
         try:

@@ -13,7 +13,7 @@ from octo_cli.i18n import Words
 from octo_cli.settings import make_private
 from octo_cli.ui.plain import PlainFace, result_text
 from octo_cli.ui.problems import worded
-from octo_cli.ui.prompts import Desk, Read, decide, fill
+from octo_cli.ui.prompts import Desk, Read, decide, fill, give_leave
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
 from octo_cli.ui.typed import fit
@@ -63,6 +63,8 @@ class TerminalFace(PlainFace):
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
+        if question.tool is not None:
+            return await give_leave(question, read, self.desk, self._typed.setdefault(question.id, {}))
         if "approve" in question.actions:
             self._typed[question.id] = {}
             return await decide(question, self.desk)

@@ -107,7 +107,7 @@ class FormField(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """A pause: what is asked, of which document, and what may be answered. `id` is LangGraph's interrupt id."""
+    """A pause: what is asked, of which document or tool, and what may be answered. `id` is LangGraph's interrupt id."""
 
     id: str
     type: QuestionType
@@ -127,6 +127,7 @@ class Question(Struct, frozen=True):
     created_at: str = ""
     expires_at: str | None = None
     on_timeout: OnTimeout = "defer"
+    tool: str | None = None
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -151,4 +151,5 @@ def test_an_unknown_agent_is_told_with_those_there_are() -> None:
     with pytest.raises(UnknownAgent) as raised:
         Registry().graph("juggler")
     assert (raised.value.code, raised.value.status) == ("agent_not_found", 4)
-    assert raised.value.values == {"name": "juggler", "known": "search, contract"}
+    known = ", ".join(card.name for card in CARDS)
+    assert raised.value.values == {"name": "juggler", "known": known}

@@ -4,7 +4,6 @@ What a server says is data: bounded and cleaned before anybody sees it. Whether 
 """
 
 import asyncio
-import json
 import logging
 import os
 from asyncio import AbstractEventLoop, CancelledError
@@ -55,7 +54,7 @@ async def call(server: Server, settings: Settings, tool: str, args: Mapping[str,
         raise Failed("mcp_tool_unknown", server=server.name, tool=tool)
     try:
         async with asyncio.timeout(server.timeout):
-            return answer_text(await found.ainvoke(typed(args, parameters_of(found))))
+            return answer_text(await found.ainvoke(dict(args)))
     except ToolException as error:
         raise _failure("mcp_tool_failed", server, error) from error
     except Exception as error:
@@ -71,17 +70,6 @@ def parameters_of(tool: "BaseTool") -> dict[str, Any]:
     if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
         return schema
     return {"type": "object", "properties": {}}
-
-
-def typed(args: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`args` with texts that a person typed for numbers, flags and lists read as what the schema says they are."""
-    kinds = {name: spec.get("type") for name, spec in schema["properties"].items() if isinstance(spec, dict)}
-    read = dict(args)
-    for name, value in args.items():
-        if isinstance(value, str) and kinds.get(name) in ("integer", "number", "boolean", "array", "object"):
-            with suppress(ValueError):
-                read[name] = json.loads(value)
-    return read
 
 
 def answer_text(content: Any) -> str:
