@@ -8,7 +8,6 @@ right values that carry a note asking a person to look twice.
 """
 
 import argparse
-import asyncio
 import json
 import time
 from collections import Counter, defaultdict
@@ -21,7 +20,7 @@ import msgspec
 
 from octo_cli.documents.catalog import Catalog
 from octo_cli.reasoning.base import Request
-from octo_cli.reasoning.offline import Offline
+from octo_cli.reasoning.extraction import extract
 from octo_cli.wire.forms import FieldSpec, Proposal
 
 CASES = Path(__file__).parent / "data" / "extraction_cases.json"
@@ -48,7 +47,7 @@ def verdicts(path: Path = CASES) -> Iterator[Verdict]:
 
 def judge(case: Mapping[str, Any], fields: Sequence[FieldSpec]) -> Iterator[Verdict]:
     request = Request(case["text"], case["lang"], date.fromisoformat(case["reference_date"]))
-    proposals = {one.field: one for one in asyncio.run(Offline().extract(request, fields))}
+    proposals = {one.field: one for one in extract(request, fields)}
     for field, expected in case["expected"].items():
         proposal = proposals.pop(field, None)
         yield Verdict(case["id"], field, _outcome(expected, proposal), expected, proposal)

@@ -34,6 +34,7 @@ from msgspec import structs
 
 from octo_cli.agents.kit import Kit
 from octo_cli.engine import Engine, open_engine
+from octo_cli.reasoning.offline import Offline
 from octo_cli.settings import resolve
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.events import Answers, RunFinished, Say, Turn
@@ -111,7 +112,7 @@ async def _bare_cycle(graph: bare.Graph) -> Cycle:
 
 async def _graph_cycle(engine: Engine, graph: Graph, storage: Storage) -> Cycle:
     thread = uuid4().hex
-    kit = engine.kit(thread, storage, "user:bench", 0.0)
+    kit = engine.kit(thread, storage, "user:bench", Offline())
     pause, asked = await _timed(_streamed(graph, thread, kit, {"say": {"text": bare.TEXT, "format": "chat"}}))
     form = structs.replace(msgspec.convert(asked.value, Question), id=asked.id)
     resume: Any = Command(resume={form.id: msgspec.to_builtins(_edit(form))})

@@ -12,6 +12,8 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.models import model_server as model_server
+
 NOW = "2026-11-21T10:00:00+09:00"
 LEASE = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
 # What the lease still needs after that sentence.

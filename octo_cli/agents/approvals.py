@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from octo_cli.agents.tools import Effect, Tool, fenced, risks
 from octo_cli.errors import InvalidAnswer
+from octo_cli.i18n import Words
 from octo_cli.settings import ApprovalSettings
 from octo_cli.wire.forms import FormField, Issue
 from octo_cli.wire.work import ToolRecord
@@ -64,7 +65,9 @@ def subject_of(tool: Tool, args: Mapping[str, Any]) -> str:
     return json.dumps(dict(args), ensure_ascii=False, sort_keys=True)
 
 
-def fields_of(tool: Tool, args: Mapping[str, Any], risk: Issue | None = None) -> tuple[FormField, ...]:
+def fields_of(
+    tool: Tool, args: Mapping[str, Any], say: Words | None = None, risk: Issue | None = None
+) -> tuple[FormField, ...]:
     """The call's arguments as fields of a form, the main one first and with it the call's `risk`.
 
     Their `type` is JSON's own, "longtext" for a text of several lines.
@@ -73,7 +76,7 @@ def fields_of(tool: Tool, args: Mapping[str, Any], risk: Issue | None = None) ->
     return tuple(
         FormField(
             name=name,
-            label=str(spec.get("title") or name),
+            label=_label(name, spec, say),
             type=_field_type(spec, args.get(name)),
             required=name in required,
             value=args.get(name),
@@ -158,6 +161,12 @@ def _field_type(spec: Mapping[str, Any], value: Any) -> str:
     if declared == "string":
         return "longtext" if "\n" in str(value or "") else "text"
     return str(declared)
+
+
+def _label(name: str, spec: Mapping[str, Any], say: Words | None) -> str:
+    if title := spec.get("title"):
+        return str(title)
+    return say(f"argument.{name}") if say and say.has(f"argument.{name}") else name
 
 
 def _choices(spec: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -67,7 +67,7 @@ def question(
         title=say("approval.title", tool=tool.name),
         message="\n".join(_message(tool, why, caller, note)),
         doc_hash=hash_of(preview),
-        fields=approvals.fields_of(tool, args, Issue("warning", risk, say(f"risk.{risk}")) if risk else None),
+        fields=approvals.fields_of(tool, args, say, Issue("warning", risk, say(f"risk.{risk}")) if risk else None),
         editable_fields=tuple(tool.parameters.get("properties", {})),
         preview=preview,
         actions=("approve", "edit", "reject", "defer"),
@@ -117,7 +117,8 @@ def _message(tool: Tool, why: str, caller: Caller, note: Literal["again"] | None
     say = caller.say
     lines = [say("approval.again")] if note else []
     lines += [tool.notice(caller.kit, say)] if tool.notice else []
-    said = " ".join((why or tool.description).split())
+    # Only of somebody else's tool is what it does not plain from its name and the call itself.
+    said = " ".join((why or (tool.description if tool.effect == "remote" else "")).split())
     return [*lines, say("approval.why", why=said[:LONGEST_WHY])] if said else lines
 
 

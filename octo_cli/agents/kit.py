@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import msgspec
 from langgraph.errors import GraphBubbleUp
-from langgraph.runtime import Runtime
+from langgraph.runtime import Runtime, get_runtime
 from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
@@ -182,7 +182,7 @@ def emit(runtime: Runtime[Kit], event: events.Event) -> None:
 
 def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem | None = None) -> dict[str, Any]:
     """The state update that hands a step's result to the supervisor. `seconds` of active time, pauses left out."""
-    step = msgspec.convert(state["step"], Step)
+    step, models = msgspec.convert(state["step"], Step), get_runtime(Kit).context.mind.models
     result = StepResult(
         step_id=step.step_id,
         agent=step.agent,
@@ -196,6 +196,7 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
         seconds=round(seconds, 6),
         pauses=state.get("pauses", 0),
         problem=problem,
+        usage=models.usage(step.step_id) if models else None,
     )
     return {"results": {step.step_id: msgspec.to_builtins(result)}}
 

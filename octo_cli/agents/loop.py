@@ -7,7 +7,7 @@ recorded as any other call (`calls`); what comes back is data for the model, nev
 import asyncio
 import json
 import operator
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
 
 import msgspec
@@ -23,18 +23,18 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
-from langgraph.errors import GraphBubbleUp
+from langchain_core.messages import AIMessage, SystemMessage, ToolCall, ToolMessage
 from langgraph.types import Command
 
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Kit, ask
+from octo_cli.agents.kit import Call, Kit, ask
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
-from octo_cli.errors import InvalidAnswer, ModelError, OctoError
+from octo_cli.errors import ModelError, OctoError
 from octo_cli.i18n import describe
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import Answer
 
@@ -50,10 +50,6 @@ MOST_STARTS: Final = 5
 CROWDED: Final = 60_000
 LONGEST_RESULT: Final = 20_000
 
-# How providers say that an answer ended where the model wanted it to.
-_WHOLE: Final = frozenset({"stop", "end_turn", "stop_sequence", "tool_calls", "tool_use", "function_call", "eos"})
-# The argument that stands for arguments which were no JSON.
-_UNREADABLE: Final = "unreadable"
 _LANGUAGES: Final = {"ko": "Korean", "en": "English"}
 
 
@@ -106,14 +102,12 @@ class Gate(AgentMiddleware[Any, Any, Any]):
             system_message=SystemMessage(f"{self.instructions}\n\nToday is {kit.today}. Answer in {language}."),
             tools=[_offered(tool) for tool in await self.tools_of(kit)],
         )
-        try:
+        with working_on(state["step"]["step_id"]):
             response = await handler(asked)
-        except (OctoError, GraphBubbleUp):
-            raise
-        except Exception as error:
-            # The model's own wrapper words what it knows; whatever is left must not pass for an answer.
-            raise ModelError("model_broke_off", reason=f"{type(error).__name__}: {error}") from error
-        return ModelResponse(result=[_sound(message) for message in response.result])
+        for message in response.result:
+            if isinstance(message, AIMessage):
+                _tell_apart(message.tool_calls)
+        return response
 
     async def awrap_tool_call(
         self,
@@ -132,7 +126,8 @@ class Gate(AgentMiddleware[Any, Any, Any]):
             )
         progress = StepProgress(step.step_id, step.agent, "tools", say("assistant.calls", tool=tool.name))
         runtime.stream_writer(msgspec.to_builtins(progress))
-        settled = await _settled(tool, wanted["args"], caller, key=runtime.execution_info.task_id)
+        call = Call(tool.name, wanted["args"], why=_said_beside(request.state["messages"]))
+        settled = await _settled(tool, call, caller, key=runtime.execution_info.task_id)
         return settled.command(wanted["id"])
 
 
@@ -153,26 +148,30 @@ class _Settled:
         return Command(update=update)
 
 
-async def _settled(tool: Tool, args: Mapping[str, Any], caller: Caller, *, key: str) -> _Settled:
+async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Settled:
     """Check, rule, ask and run. This runs again from its first line whenever a person has answered."""
+    args = call.args
     try:
-        if _UNREADABLE in args and _UNREADABLE not in tool.parameters.get("properties", {}):
-            raise InvalidAnswer("arguments_unreadable", tool=tool.name)
         args = approvals.checked(tool, args)
-        asked = await asyncio.to_thread(calls.question, tool, args, "", caller)
+        asked = await asyncio.to_thread(calls.question, tool, args, call.why, caller)
     except OctoError as error:
         return _Settled(Outcome(tool.name, "failed", args, output=describe(error, caller.say)[0]))
     answer: Answer | None = None
     pauses, allowed = 0, set(caller.kit.allowed)
     for start in range(MOST_STARTS):
         if start or caller.ruling(tool, args).verdict == "ask":
-            answer = ask(calls.question(tool, args, "", caller, note="again") if start else asked)
+            answer = ask(calls.question(tool, args, call.why, caller, note="again") if start else asked)
             pauses += 1
             allowed |= {tool.name} if answer.scope == "run" else set()
         outcome = await calls.run(tool, args, answer, caller, key=f"{key}:{start}")
         if outcome is not None:
             return _Settled(outcome, pauses, allowed.difference(caller.allowed))
     return _Settled(Outcome(tool.name, "failed", args, output=caller.say("approval.too_often")), pauses)
+
+
+def _said_beside(messages: Sequence[Any]) -> str:
+    """What the model said along with its calls: why it wants them, often enough."""
+    return next((message.text for message in reversed(messages) if isinstance(message, AIMessage)), "")
 
 
 def _offered(tool: Tool) -> dict[str, Any]:
@@ -191,40 +190,10 @@ def _told(outcome: Outcome) -> str:
     return text if len(text) <= LONGEST_RESULT else f"{text[:LONGEST_RESULT]}\n[cut: {len(text)} characters in all]"
 
 
-def _sound(message: Any) -> Any:
-    """A model's message as the loop can go on with it. Raises ModelError for half an answer, or none."""
-    if not isinstance(message, AIMessage):
-        return message
-    metadata = message.response_metadata
-    ended = metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
-    if str(ended or "").casefold() not in _WHOLE:
-        raise ModelError("answer_cut", reason=str(ended or "-"))
-    wanted = [
-        *message.tool_calls,
-        # Echoed as they came, cut arguments make servers fail; the gate tells the model what was wrong instead.
-        *(
-            {"name": call["name"] or "", "args": {_UNREADABLE: True}, "id": call["id"]}
-            for call in message.invalid_tool_calls
-        ),
-    ]
-    if not wanted and not message.text.strip():
-        raise ModelError("answer_empty")
-    if not wanted:
-        return message
-    return AIMessage(
-        message.text,
-        tool_calls=_told_apart(wanted),
-        response_metadata=metadata,
-        usage_metadata=message.usage_metadata,
-        id=message.id,
-    )
-
-
-def _told_apart(wanted: list[Any]) -> list[Any]:
-    """Each call with an id of its own: servers leave them out, or give one to several."""
+def _tell_apart(wanted: list[ToolCall]) -> None:
+    """Give each call an id of its own: servers leave them out, or give one to several."""
     taken: set[str] = set()
     for number, call in enumerate(wanted):
         name = call["id"] or f"call_{number}"
-        taken.add(name := name if name not in taken else f"{name}_{number}")
-        call["id"] = name
-    return wanted
+        call["id"] = name = name if name not in taken else f"{name}_{number}"
+        taken.add(name)

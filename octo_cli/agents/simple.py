@@ -28,6 +28,7 @@ from octo_cli.agents.kit import (
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import Failed
 from octo_cli.i18n import words
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Problem, Step, StepResult
 
@@ -70,7 +71,8 @@ class _Simple:
     async def do_work(self, state: StepState, runtime: Runtime[Kit]) -> Update:
         started = time.monotonic()
         say = words(state["request"]["language"])
-        outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
+        with working_on(state["step"]["step_id"]):
+            outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if isinstance(outcome, dict):
             return {**outcome, "seconds": seconds}
@@ -114,7 +116,8 @@ class _Simple:
         answer = msgspec.convert(call.get("answer"), Answer | None)
         tool = await self._tool(call["tool"], runtime.context)
         info = runtime.execution_info
-        outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
+        with working_on(state["step"]["step_id"]):
+            outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
         seconds = state.get("seconds", 0.0) + time.monotonic() - started
         if outcome is None:
             again = {**call, "again": True, "answer": None}

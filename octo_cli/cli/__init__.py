@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root
+from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root, thinking
 from octo_cli.errors import Failed, OctoError, UsageError
 
 INTERRUPTED: Final = 130
@@ -19,9 +19,9 @@ _AGENTS: Final = "octo_cli.cli.agents"
 _CONFIG: Final = "octo_cli.cli.config"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
-    "chat": Entry(_TALK, "chat"),
-    "ask": Entry(_TALK, "ask", (result, answering)),
-    "resume": Entry(_TALK, "resume", (result, answering)),
+    "chat": Entry(_TALK, "chat", (thinking,)),
+    "ask": Entry(_TALK, "ask", (result, thinking, answering)),
+    "resume": Entry(_TALK, "resume", (result, thinking, answering)),
     "inbox": Entry(_THREADS, "inbox", (data,)),
     "threads": Branch(
         {

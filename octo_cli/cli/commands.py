@@ -116,6 +116,14 @@ def result(
     """Commands that run a thread."""
 
 
+def thinking(
+    base_url: Annotated[str | None, Option("--base-url", metavar="URL")] = None,
+    max_tokens: Annotated[str | None, Option("--max-tokens", metavar="COUNT")] = None,
+    max_cost: Annotated[str | None, Option("--max-cost", metavar="USD")] = None,
+) -> None:
+    """Commands that may ask a model."""
+
+
 def answering(
     set_: Annotated[list[str] | None, Option("--set", metavar="FIELD=VALUE")] = None,
     answers: Annotated[str | None, Option("--answers", metavar="FILE")] = None,

@@ -12,8 +12,8 @@ from typer import Argument, Option
 from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import screen_columns
-from octo_cli.errors import ModelError, UsageError
-from octo_cli.settings import OFFLINE, Settings, duration, make_private
+from octo_cli.errors import UsageError
+from octo_cli.settings import Settings, duration, make_private
 from octo_cli.ui.typed import fit
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def chat(
 ) -> None:
     """A conversation on a terminal."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     if not caller.interactive:
         raise UsageError("chat_needs_terminal")
     said = fit(text) if text is not None else None
@@ -46,7 +46,7 @@ def ask(
 ) -> None:
     """One request."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     command = _command(caller, thread=thread, create=create)
     said = fit(_request(text, caller))
     from octo_cli import session
@@ -63,7 +63,7 @@ def resume(
 ) -> None:
     """Go on with a thread."""
     caller: Caller = ctx.obj
-    settings = _with_a_mind(caller)
+    settings = _begun(caller)
     if last and thread is not None:
         raise UsageError("thread_or_last", thread=thread)
     command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
@@ -73,12 +73,9 @@ def resume(
     raise typer.Exit(outcome.status)
 
 
-def _with_a_mind(caller: Caller) -> Settings:
-    settings = caller.settings
-    if settings.model != OFFLINE:
-        raise ModelError("model_unavailable", model=settings.model)
-    _log_to_file(settings)
-    return settings
+def _begun(caller: Caller) -> Settings:
+    _log_to_file(caller.settings)
+    return caller.settings
 
 
 def _log_to_file(settings: Settings) -> None:
@@ -92,6 +89,8 @@ def _log_to_file(settings: Settings) -> None:
         handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     except OSError:
         handler = logging.NullHandler()
+    # What a library warns of is for its users, the programmers.
+    logging.captureWarnings(True)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(asctime)s %(name)s %(message)s")
 
 

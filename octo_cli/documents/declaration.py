@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from octo_cli.documents.rules import Rule
-from octo_cli.wire.forms import FieldSpec
+from octo_cli.wire.forms import FieldSpec, Slot
 
 
 class Declaration(Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,3 +16,4 @@ class Declaration(Struct, frozen=True, forbid_unknown_fields=True):
     version: int = 1
     aliases: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    wording: tuple[Slot, ...] = ()

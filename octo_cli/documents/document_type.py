@@ -5,21 +5,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from octo_cli.documents import fields as kinds
 from octo_cli.documents.declaration import Declaration
 from octo_cli.documents.expressions import Scope, formula, holds, sentence
 from octo_cli.documents.fields import BLANK
-from octo_cli.documents.markdown import BrokenTemplate, MarkdownTemplate
+from octo_cli.documents.markdown import BrokenTemplate, Markdown, MarkdownTemplate, escape
 from octo_cli.documents.rules import EVERY_FIELD, Law, Rule
 from octo_cli.documents.soundness import first_fault
 from octo_cli.errors import Failed, InvalidAnswer
 from octo_cli.i18n import LANGUAGES, Language
 from octo_cli.values.contact import mask_rrn
 from octo_cli.values.found import Unreadable, shorten
+from octo_cli.values.places import filled
 from octo_cli.values.text import one_line
-from octo_cli.wire.forms import FieldSpec, FieldValue, FormField, Issue
+from octo_cli.wire.forms import FieldSpec, FieldValue, FormField, Issue, Slot
 
 STEM_BYTES: Final = 80
 _EXAMPLE: Final[dict[Language, str]] = {"ko": "예: {}", "en": "For example: {}"}
@@ -119,10 +121,27 @@ class DocumentType:
             for spec in self.shown(values)
         )
 
-    def render(self, values: Mapping[str, Any], language: Language) -> str:
-        """Canonical Markdown: the same values give the same bytes; blanks are `____`; LF, one newline at the end."""
+    def slots(self, values: Mapping[str, Any]) -> tuple[Slot, ...]:
+        """The clauses whose wording is open for these values."""
+        scope = self._scope(values)
+        return tuple(slot for slot in self._declaration.wording if holds(slot.when, scope))
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The statutes and practices the rules and the law's numbers rest on."""
+        rested = (rule.ref for rule in self.rules if rule.ref)
+        return frozenset((*rested, *(entry.source for entry in self._law.entries.values())))
+
+    def render(
+        self, values: Mapping[str, Any], language: Language, wording: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
+        """Canonical Markdown: the same values give the same bytes; blanks are `____`; LF, one newline at the end.
+
+        `wording` fills open clauses by slot; its `{field}`s are replaced by the values as they are shown.
+        """
+        clauses = dict(self._worded(values, language, wording))
         try:
-            return self._templates[language].render(self._scope(values))
+            return self._templates[language].render({**self._scope(values), "wording": clauses})
         except BrokenTemplate as exc:
             raise self._broken(str(exc)) from exc
 
@@ -154,6 +173,19 @@ class DocumentType:
         words = re.sub(r"[^\w.()-]+", "-", one_line(mask_rrn(stem.replace(BLANK, ""))))
         joined = re.sub(r"-{2,}", "-", words).strip("-._")
         return joined.encode()[:STEM_BYTES].decode(errors="ignore").strip("-._") or self.name
+
+    def _worded(
+        self, values: Mapping[str, Any], language: Language, wording: Mapping[str, str]
+    ) -> Iterator[tuple[str, Markdown | None]]:
+        """Each open clause as it is printed; None where the template's own words are all there is."""
+        visible = {spec.name for spec in self.shown(values)}
+        for slot in self._declaration.wording:
+            own = slot.name not in wording or slot not in self.slots(values)
+            places = {
+                name: escape(self.show(name, values.get(name) if name in visible else None, language))
+                for name in slot.fields
+            }
+            yield slot.name, None if own else Markdown(filled(escape(wording[slot.name]), places))
 
     # Formulas
 

@@ -34,7 +34,7 @@ class Markdown(str):
     """Text that is Markdown already and is printed as it is."""
 
 
-NAMES: Final = frozenset({"number", "language"})
+NAMES: Final = frozenset({"number", "language", "wording"})
 
 
 class BrokenTemplate(ValueError):

@@ -10,7 +10,7 @@ from octo_cli.documents.markdown import NAMES as TEMPLATE_NAMES
 from octo_cli.documents.markdown import BrokenTemplate, MarkdownTemplate
 from octo_cli.documents.rules import EACH_NAMES, EVERY_FIELD, RULE_NAMES, Law, Rule
 from octo_cli.i18n import LANGUAGES, Language
-from octo_cli.wire.forms import FieldSpec
+from octo_cli.wire.forms import FieldSpec, Slot
 
 CLOCK: Final = frozenset({"today", "language"})
 TAKEN: Final = RULE_NAMES | EACH_NAMES | TEMPLATE_NAMES | CLOCK
@@ -38,12 +38,14 @@ def _faults(
     for spec in declaration.fields:
         yield from _field_faults(spec, frozenset(earlier), names)
         earlier.add(spec.name)
+    for slot in declaration.wording:
+        yield from _slot_faults(slot, names)
     for rule in rules:
         yield from _rule_faults(rule, names, law)
     for language, template in templates.items():
         if undeclared := template.undeclared(names):
             yield f"{language}.md.j2 uses undeclared variables: {', '.join(sorted(undeclared))}"
-        template.render(dict.fromkeys(names))
+        template.render({**dict.fromkeys(names), "wording": dict.fromkeys(slot.name for slot in declaration.wording)})
 
 
 def _field_faults(spec: FieldSpec, earlier: frozenset[str], names: frozenset[str]) -> Iterator[str]:
@@ -76,6 +78,15 @@ def _formula_faults(what: str, spec: FieldSpec, earlier: frozenset[str], names: 
     for source in (spec.default, spec.computed):
         if isinstance(source, str):
             yield from _undeclared(what, Formula(source), names | CLOCK)
+
+
+def _slot_faults(slot: Slot, names: frozenset[str]) -> Iterator[str]:
+    what = f"wording {slot.name}"
+    yield from _untranslated(f"{what}: about", slot.about)
+    if unknown := frozenset(slot.fields) - names:
+        yield f"{what}: unknown fields {', '.join(sorted(unknown))}"
+    if isinstance(slot.when, str):
+        yield from _undeclared(f"{what}: when", Formula(slot.when), names)
 
 
 def _rule_faults(rule: Rule, names: frozenset[str], law: Law) -> Iterator[str]:

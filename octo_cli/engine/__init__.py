@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,18 +14,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octo_cli import credentials
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
-from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
+from octo_cli.errors import InvalidAnswer, NotFound, StorageError, ThreadBusy
+from octo_cli.reasoning.base import Reasoner, Warn
+from octo_cli.reasoning.models.metering import total
 from octo_cli.settings import OFFLINE, Settings
 from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import CheckpointRecord, Inspection
-from octo_cli.wire.work import ThreadRecord
+from octo_cli.wire.work import ThreadRecord, Usage
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -106,7 +110,9 @@ class Engine:
         with storage_errors(self.settings.database):
             record = await self.record(thread_id)
             state = await self.state(thread_id)
-            return summarised(record, state, questions_of(state, thread_id), model=self.settings.model)
+            details = await asyncio.to_thread((await self._open()).thread_details, thread_id)
+            usage = total(details.turn_usage if details else {}) or Usage(model=self.settings.model)
+            return summarised(record, state, questions_of(state, thread_id), usage=usage)
 
     async def asked(self, thread_id: str) -> frozenset[str]:
         """The ids of the questions that a thread was left with."""
@@ -182,7 +188,8 @@ class Engine:
             record = await self.record(thread_id)
             checkpoint = (await (await self._history(thread_id)).find(at)).root_id if at else None
             state = await self.state(thread_id, checkpoint)
-        return inspected(record, state)
+            details = await asyncio.to_thread(storage.thread_details, thread_id)
+        return inspected(record, state, details.usage if details else None)
 
     async def history(self, ref: str) -> tuple[CheckpointRecord, ...]:
         """Every checkpoint of a thread, oldest first, the agents' own among them."""
@@ -255,25 +262,32 @@ class Engine:
             self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
         return self._graph
 
-    def kit(self, thread_id: str, storage: Storage, actor: str, seconds_before: float) -> "Kit":
+    def kit(
+        self, thread_id: str, storage: Storage, actor: str, mind: Reasoner, *, seconds_before: float = 0.0
+    ) -> "Kit":
         from octo_cli.agents.kit import Kit
-        from octo_cli.reasoning.offline import Offline
 
-        settings = self.settings
-        if settings.model != "offline":
-            raise ModelError("model_unavailable", model=settings.model)
         return Kit(
             thread_id=thread_id,
             actor=actor,
-            mind=Offline(),
+            mind=mind,
             catalog=self.catalog,
             storage=storage,
-            settings=settings,
+            settings=self.settings,
             cards=self.registry.cards(),
             output=self._output,
             seconds_before=seconds_before,
             began=time.monotonic(),
         )
+
+    def mind(self, warn: Warn, spent: dict[str, Usage]) -> Reasoner:
+        """A mind for one run; `spent` is what its turn has used so far, by step, and grows."""
+        from octo_cli.engine.cache import open_cache
+        from octo_cli.reasoning.minds import open_mind
+
+        settings = self.settings
+        cache = None if settings.model == OFFLINE else open_cache(settings, warn)
+        return open_mind(settings.models, key_for=_key_for, warn=warn, cache=cache, spent=spent)
 
     async def _open(self) -> Storage:
         if self._storage is None:
@@ -319,6 +333,11 @@ class Engine:
                 await beat
             if not lease.given_back:
                 await asyncio.shield(asyncio.to_thread(lease.release))
+
+
+def _key_for(provider: str) -> str | None:
+    found = credentials.find(provider, os.environ)
+    return found.secret if found else None
 
 
 def _title(text: str) -> str:

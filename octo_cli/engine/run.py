@@ -12,7 +12,8 @@ from msgspec import structs
 from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
-from octo_cli.i18n import describe, words
+from octo_cli.i18n import describe, said, words
+from octo_cli.reasoning.models.metering import total
 from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
@@ -57,38 +58,53 @@ class Run:
         self.warnings: list[dict[str, Any]] = []
         # The tools that answers of this run allow for the rest of it.
         self.allowed: tuple[str, ...] = ()
+        # What the mind warned of and nobody was told yet; what this turn used of models, by step.
+        self._unsaid: list[Warned] = []
+        self._spent: dict[str, Usage] = {}
+        self._say = words(engine.settings.language_for())
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
         record, details, questions = await asyncio.to_thread(self._as_left)
         inputs = await self._inputs(turn, details, questions)
-        seconds_before = 0.0 if isinstance(turn, Say) else details.active_seconds
-        kit = self.engine.kit(self.thread_id, self.storage, self.actor, seconds_before)
+        new = isinstance(turn, Say)
+        self._say = words(self.engine.settings.language_for(turn.text if isinstance(turn, Say) else record.title))
+        self._spent |= {} if new else details.turn_usage
+        mind = self.engine.mind(self._warn, self._spent)
+        seconds_before = 0.0 if new else details.active_seconds
+        kit = self.engine.kit(self.thread_id, self.storage, self.actor, mind, seconds_before=seconds_before)
         kit = replace(kit, format=self.format, allowed=self.allowed)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
-        for warned in self._left_out(record):
-            yield warned
+        self._tell_of_agents()
         if isinstance(turn, Answers):
             for question_id, answer in turn.by_id.items():
                 yield InterruptAnswered(question_id, answer.action, self.actor)
         if inputs is not _NOTHING:
-            await asyncio.to_thread(self._touch, "running", turns_added=int(isinstance(turn, Say)))
+            begun = {"turns_added": 1, "turn_usage": {}, "past_usage": details.usage} if isinstance(turn, Say) else {}
+            await asyncio.to_thread(self._touch, "running", **begun)
             try:
                 async for event in self._stream(inputs, kit):
                     yield event
             except BaseException as error:
                 await asyncio.shield(self._broken_off(error, kit))
+                # A generator that is being closed may not speak; whoever closed it does not listen either.
+                if isinstance(error, OctoError):
+                    for event in self._unheard():
+                        yield event
                 raise
+            finally:
+                if mind.models is not None:
+                    await mind.models.aclose()
         async for event in self._end(kit):
             yield event
 
-    def _left_out(self, record: ThreadRecord) -> Iterator[Warned]:
+    def _tell_of_agents(self) -> None:
         """What the registry has to say; once a process is enough for whoever watches."""
-        say = words(self.engine.settings.language_for(record.title))
-        told = [Warned(error.code, describe(error, say)[0]) for error in self.engine.registry.problems]
-        self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
-        if not self.engine.told:
-            self.engine.told = True
-            yield from told
+        told = [Warned(error.code, describe(error, self._say)[0]) for error in self.engine.registry.problems]
+        if self.engine.told:
+            self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
+        else:
+            self._unsaid += told
+        self.engine.told = True
 
     def _as_left(self) -> tuple[ThreadRecord, ThreadDetails, tuple[Question, ...] | None]:
         """What the index knows of the thread. The questions only of a run that ended in order.
@@ -168,12 +184,22 @@ class Run:
         try:
             async with aclosing(cast("AsyncGenerator[Any]", chunks)) as drained:
                 async for chunk in drained:
-                    for event in _events(chunk):
+                    for event in (*self._unheard(), *_events(chunk)):
                         if isinstance(event, Warned):
                             self.warnings.append({"code": event.code, "message": event.message})
                         yield event
+                        if isinstance(event, StepFinished) and (used := total(self._spent)):
+                            yield UsageChanged(used)
         except GraphRecursionError as error:
             raise Failed("went_in_circles", thread=self.thread_id) from error
+
+    def _warn(self, code: str, **values: object) -> None:
+        message = self._say(f"warning.{code}", **{name: said(value, self._say) for name, value in values.items()})
+        self._unsaid.append(Warned(code, message))
+
+    def _unheard(self) -> list[Warned]:
+        unsaid, self._unsaid = self._unsaid, []
+        return unsaid
 
     async def _end(self, kit: "Kit") -> AsyncIterator[Event]:
         """Put down how the run ended, where lists and the inbox find it, and say so."""
@@ -182,15 +208,16 @@ class Run:
         record = await asyncio.to_thread(self._put_down, state, questions, kit.active_seconds())
         for question in questions:
             yield InterruptRaised(question)
-        yield UsageChanged(Usage(model=self.engine.settings.model))
-        summary = summarised(record, state, questions, model=self.engine.settings.model, format=self.format)
+        usage = total(self._spent) or Usage(model=self.engine.settings.model)
+        yield UsageChanged(usage)
+        summary = summarised(record, state, questions, usage=usage, format=self.format)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))
 
     def _put_down(self, state: "StateSnapshot", questions: tuple[Question, ...], seconds: float) -> ThreadRecord:
         # One transaction is one wait for the disk, and nobody sees a thread that waits without its question.
         with self.lease.ending():
             self.storage.put_questions(self.thread_id, questions)
-            self._touch(thread_status(state, questions), active_seconds=seconds)
+            self._touch(thread_status(state, questions), active_seconds=seconds, turn_usage=self._spent)
         record = self.storage.thread(self.thread_id)
         assert record is not None  # it was updated just now
         return record
@@ -201,7 +228,9 @@ class Run:
         # Storage may be what broke; the error on its way up says more than a second one could.
         with suppress(Exception):
             status: ThreadStatus = "active" if cancelled else "failed"
-            await asyncio.to_thread(self._touch, status, active_seconds=kit.active_seconds(), failure=failure)
+            await asyncio.to_thread(
+                self._touch, status, active_seconds=kit.active_seconds(), failure=failure, turn_usage=self._spent
+            )
 
     def _touch(self, status: ThreadStatus, **columns: Any) -> None:
         from octo_cli.supervisor.build import GRAPH_VERSION

@@ -40,7 +40,7 @@ def summarised(
     state: "StateSnapshot",
     questions: tuple[Question, ...],
     *,
-    model: str,
+    usage: Usage,
     format: str | None = None,
 ) -> Summary:
     """The contract's one object for a thread as `state` has it; `questions` are those of the state.
@@ -65,7 +65,7 @@ def summarised(
         aggregated_data=data,
         interrupts=questions,
         documents=tuple(document for result in results.values() for document in result.documents),
-        usage=Usage(model=model),
+        usage=usage,
         error=problems[0] if status == "failed" and problems else None,
     )
 
@@ -77,7 +77,7 @@ def _result(values: dict[str, Any], format: str, data: AggregatedData | None) ->
     return GENERATORS[format](data)
 
 
-def inspected(record: ThreadRecord, state: "StateSnapshot") -> Inspection:
+def inspected(record: ThreadRecord, state: "StateSnapshot", usage: Usage | None) -> Inspection:
     values, questions = state.values, questions_of(state, record.thread_id)
     plan = _read(values, "plan", Plan)
     if plan:
@@ -91,6 +91,7 @@ def inspected(record: ThreadRecord, state: "StateSnapshot") -> Inspection:
         interrupts=questions,
         documents=tuple(msgspec.convert(values.get("documents") or {}, dict[str, Artifact]).values()),
         answer=(values.get("aggregated") or {}).get("final_answer", ""),
+        usage=usage,
     )
 
 

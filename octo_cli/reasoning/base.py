@@ -1,12 +1,14 @@
 """The mind's face: one Protocol, whatever thinks behind it. Nothing here knows a provider, a folder or a store."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from octo_cli.wire.forms import FieldSpec, Issue, Proposal
+from octo_cli.wire import work
+from octo_cli.wire.forms import FieldSpec, Issue, Proposal, Slot
 from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard, Usage
 
 T = TypeVar("T")
@@ -16,6 +18,9 @@ Message = tuple[Literal["system", "user", "assistant"], str]
 
 # Below this a mind says that it does not know what is asked, and the person is asked instead.
 LOW_CONFIDENCE: Final = 0.5
+# What `Issue.rule` says of a remark that no rule made.
+MODEL_RULE: Final = "model"
+NO_WORDING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Request(Struct, frozen=True):
@@ -23,6 +28,7 @@ class Request(Struct, frozen=True):
 
     `today` is the clock's date in the user's zone; `agents` are those that can run here; `documents` are the thread's
     own, newest first; `chosen` is what the person picked when asked to clarify (`category` and/or `document_type`).
+    `history` is what was said before in this thread, oldest first.
     """
 
     text: str
@@ -32,17 +38,37 @@ class Request(Struct, frozen=True):
     document_types: tuple[TypeCard, ...] = ()
     documents: tuple[DocumentRef, ...] = ()
     chosen: Mapping[str, str] = {}
+    history: tuple[work.Message, ...] = ()
+
+
+class Rewording(Struct, frozen=True):
+    """What a person said of a draft (`feedback`), and the wording that is in it."""
+
+    feedback: str
+    wording: Mapping[str, str]
 
 
 class Paper(Protocol):
-    """What a mind needs of a document type to draft and review: the type renders and checks itself."""
+    """What a mind needs of a document type: it reads, renders and checks its values itself.
+
+    `sources` are the statutes and practices its rules rest on.
+    """
 
     name: str
 
     @property
     def fields(self) -> Sequence[FieldSpec]: ...
 
-    def render(self, values: Mapping[str, Any], language: Language) -> str: ...
+    @property
+    def sources(self) -> Collection[str]: ...
+
+    def parse(self, name: str, raw: object, today: date) -> Any: ...
+
+    def show(self, name: str, value: Any, language: Language) -> str: ...
+
+    def slots(self, values: Mapping[str, Any]) -> Sequence[Slot]: ...
+
+    def render(self, values: Mapping[str, Any], language: Language, wording: Mapping[str, str] = NO_WORDING) -> str: ...
 
     def review(
         self, values: Mapping[str, Any], text: str, *, language: Language, today: date
@@ -82,6 +108,10 @@ class Models(Protocol):
         """What this turn has used so far, or what one of its steps has."""
         ...
 
+    async def aclose(self) -> None:
+        """Close every connection; the run is over."""
+        ...
+
 
 class Reasoner(Protocol):
     """A mind. Two exist: `offline` (rules) and a language model; both pass the same contract tests.
@@ -104,22 +134,34 @@ class Reasoner(Protocol):
         """
         ...
 
-    async def extract(self, request: Request, fields: Sequence[FieldSpec]) -> Sequence[Proposal]:
-        """Values the text states for these fields, at most one a field, none guessed."""
+    async def extract(self, request: Request, paper: Paper) -> Sequence[Proposal]:
+        """Values the text states for the paper's fields, at most one a field, none guessed."""
         ...
 
-    async def draft(self, paper: Paper, values: Mapping[str, Any], language: Language) -> str:
+    async def phrase(
+        self, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None = None
+    ) -> Mapping[str, str]:
+        """Wording for the clauses the paper leaves open, by slot; one left out keeps the template's own words.
+
+        It holds no value: `{field}` stands where one belongs, `{field:을/를}` with the Korean particle it asks for.
+        `asked` is what a person wants changed of the wording there is.
+        """
+        ...
+
+    async def draft(
+        self, paper: Paper, values: Mapping[str, Any], language: Language, wording: Mapping[str, str] = NO_WORDING
+    ) -> str:
         """The document's canonical Markdown; blanks are shown as `____`."""
         ...
 
     async def review(
         self, paper: Paper, values: Mapping[str, Any], text: str, *, language: Language, today: date
     ) -> Mapping[str, tuple[Issue, ...]]:
-        """Remarks on a draft, by the field each is about."""
+        """Remarks on a draft, by the field each is about. Those of rule `MODEL_RULE` are a model's, none an error."""
         ...
 
-    async def summarise(self, results: Sequence[StepResult], language: Language) -> str:
-        """One answer out of the steps' results."""
+    def summarise(self, request: Request, results: Sequence[StepResult]) -> AsyncIterator[str]:
+        """One answer out of the steps' results. Yields text as it comes."""
         ...
 
     def answer(self, request: Request, intent: Intent) -> AsyncIterator[str]:

@@ -3,13 +3,15 @@
 Each of its abilities is a module of its own; this is only their common face.
 """
 
+# ruff: noqa: ARG002 (the Protocol gives more than rules need)
+
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from octo_cli.reasoning import extraction, intent, planning, talk
-from octo_cli.reasoning.base import Models, Paper, Request
-from octo_cli.wire.forms import FieldSpec, Issue, Proposal
+from octo_cli.reasoning.base import NO_WORDING, Models, Paper, Request, Rewording
+from octo_cli.wire.forms import Issue, Proposal
 from octo_cli.wire.work import Intent, Language, Plan, StepResult
 
 
@@ -25,19 +27,26 @@ class Offline:
     async def plan(self, request: Request, intent: Intent) -> Plan:
         return planning.plan(request, intent)
 
-    async def extract(self, request: Request, fields: Sequence[FieldSpec]) -> Sequence[Proposal]:
-        return extraction.extract(request, fields)
+    async def extract(self, request: Request, paper: Paper) -> Sequence[Proposal]:
+        return extraction.extract(request, paper.fields)
 
-    async def draft(self, paper: Paper, values: Mapping[str, Any], language: Language) -> str:
-        return paper.render(values, language)
+    async def phrase(
+        self, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None = None
+    ) -> Mapping[str, str]:
+        return {}
+
+    async def draft(
+        self, paper: Paper, values: Mapping[str, Any], language: Language, wording: Mapping[str, str] = NO_WORDING
+    ) -> str:
+        return paper.render(values, language, wording)
 
     async def review(
         self, paper: Paper, values: Mapping[str, Any], text: str, *, language: Language, today: date
     ) -> Mapping[str, tuple[Issue, ...]]:
         return paper.review(values, text, language=language, today=today)
 
-    async def summarise(self, results: Sequence[StepResult], language: Language) -> str:
-        return talk.summary(results, language)
+    async def summarise(self, request: Request, results: Sequence[StepResult]) -> AsyncIterator[str]:
+        yield talk.summary(results, request.language)
 
     async def answer(self, request: Request, intent: Intent) -> AsyncIterator[str]:
         for number, sentence in enumerate(talk.sentences(request, intent)):

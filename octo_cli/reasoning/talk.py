@@ -38,14 +38,15 @@ def summary(results: Sequence[StepResult], language: Language) -> str:
     if not results:
         return said("offline.nothing_done")
     if len(results) == 1:
-        return _outcome(results[0], said)
+        return outcome(results[0], said)
     done = sum(result.status == "completed" for result in results)
     head = said("offline.all_done" if done == len(results) else "offline.some_done", done=done, total=len(results))
-    parts = (f"{number}. {result.task}\n\n{_outcome(result, said)}" for number, result in enumerate(results, 1))
+    parts = (f"{number}. {result.task}\n\n{outcome(result, said)}" for number, result in enumerate(results, 1))
     return "\n\n".join((head, *parts))
 
 
-def _outcome(result: StepResult, said: Words) -> str:
+def outcome(result: StepResult, said: Words) -> str:
+    """What came of one step: its text, or why there is none and what to type next."""
     if result.problem is not None:
         hint = f"\n→ {result.problem.hint}" if result.problem.hint else ""
         return said("offline.step_failed", message=result.problem.message) + hint

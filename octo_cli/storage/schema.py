@@ -111,8 +111,14 @@ CREATE TABLE octo_leases (
 );
 """
 
+# What models were asked for, as JSON: by step in the turn that runs or ran last, and in all turns before it.
+_USAGE: Final = """
+ALTER TABLE octo_threads ADD COLUMN turn_usage TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE octo_threads ADD COLUMN past_usage TEXT;
+"""
+
 # Migration n takes a file from version n to n + 1. A released one is never edited; no literal in one holds a semicolon.
-MIGRATIONS: Final = (_FIRST,)
+MIGRATIONS: Final = (_FIRST, _USAGE)
 VERSION: Final = len(MIGRATIONS)
 # A bare LangGraph saver's file may become Octo's.
 _LANGGRAPH_TABLES: Final = frozenset({"checkpoints", "writes"})

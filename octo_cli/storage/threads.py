@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from itertools import islice
 from typing import Any, Final, TypedDict, Unpack
 from unicodedata import normalize
@@ -14,7 +15,7 @@ from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, refuse_if_held
 from octo_cli.storage.moments import stamp, wall_clock
-from octo_cli.wire.work import ThreadRecord, ThreadStatus
+from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage
 
 PREFIX: Final = 4
 LAST: Final = "last"
@@ -31,7 +32,10 @@ _SETS: Final = {
     "active_seconds": "active_seconds = ?",
     "graph_version": "graph_version = ?",
     "failure": "failure = ?",
+    "turn_usage": "turn_usage = ?",
+    "past_usage": "past_usage = ?",
 }
+_JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
 _TABLES: Final = ("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_threads")
 _LANGGRAPH_TABLES: Final = ("checkpoints", "writes")
 _NEAR_AMONG: Final = 200
@@ -39,12 +43,23 @@ _NAMED: Final = 5
 
 
 class ThreadDetails(Struct, frozen=True):
-    """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out."""
+    """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out.
+
+    `turn_usage` is what the turn that runs or ran last used of models, by step id; `past_usage` what those before did.
+    """
 
     graph_version: str | None
     active_seconds: float
     failure: dict[str, Any] | None
     titled_by_user: bool
+    turn_usage: dict[str, Usage] = {}
+    past_usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the whole thread has used; None when no model was ever asked."""
+        used = [*([self.past_usage] if self.past_usage else ()), *self.turn_usage.values()]
+        return reduce(Usage.__add__, used) if used else None
 
 
 class Changes(TypedDict, total=False):
@@ -59,6 +74,8 @@ class Changes(TypedDict, total=False):
     active_seconds: float | None
     graph_version: str | None
     failure: dict[str, Any] | None
+    turn_usage: dict[str, Usage]
+    past_usage: Usage | None
 
 
 class Threads:
@@ -92,14 +109,22 @@ class Threads:
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
-            "SELECT graph_version, active_seconds, failure, titled_by_user FROM octo_threads WHERE thread_id = ?",
+            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage"
+            " FROM octo_threads WHERE thread_id = ?",
             thread_id,
         )
         if not rows:
             return None
-        graph_version, active_seconds, failure, titled_by_user = rows[0]
-        problem = self._database.decode(failure, dict[str, Any]) if failure else None
-        return ThreadDetails(graph_version, active_seconds, problem, bool(titled_by_user))
+        graph_version, active_seconds, failure, titled_by_user, turn, past = rows[0]
+        decode = self._database.decode
+        return ThreadDetails(
+            graph_version,
+            active_seconds,
+            decode(failure, dict[str, Any]) if failure else None,
+            bool(titled_by_user),
+            decode(turn, dict[str, Usage]),
+            decode(past, Usage) if past else None,
+        )
 
     def threads(
         self,
@@ -217,7 +242,7 @@ def _shown(rows: Sequence[Row], held: set[str]) -> list[ThreadRecord]:
 
 
 def _column(name: str, value: object) -> object:
-    if name == "failure" and value is not None:
+    if name in _JSON and value is not None:
         return msgspec.json.encode(value).decode()
     return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
 

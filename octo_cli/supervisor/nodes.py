@@ -1,7 +1,7 @@
 """What each of the supervisor's nodes does, and where the way goes from it. The edges are in `build`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -190,12 +190,12 @@ def _blocked(step: Step, results: dict[str, StepResult]) -> bool:
 async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     """One answer out of all steps; without steps, the mind talks for itself."""
     kit, results = runtime.context, list(_results(state).values())
-    language = state["request"]["language"]
+    request = _request(state, kit)
     if results:
-        answer = await kit.mind.summarise(results, language)
-        emit(runtime, TextDelta(answer))
+        told = kit.mind.summarise(request, results)
     else:
-        answer = await _talk(state, runtime)
+        told = kit.mind.answer(request, msgspec.convert(state["intent"], Intent))
+    answer = await _said(told, runtime)
     data = AggregatedData(
         final_answer=answer,
         steps=tuple(_told(result) for result in results),
@@ -211,12 +211,13 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     return {"aggregated": to_builtins(data)}
 
 
-async def _talk(state: State, runtime: Runtime[Kit]) -> str:
-    kit, said = runtime.context, []
-    async for text in kit.mind.answer(_request(state, kit), msgspec.convert(state["intent"], Intent)):
+async def _said(told: AsyncIterator[str], runtime: Runtime[Kit]) -> str:
+    """The whole of what is told, shown as it comes. One that breaks off raises: half an answer is none."""
+    said = []
+    async for text in told:
         emit(runtime, TextDelta(text))
         said.append(text)
-    return "".join(said).strip()
+    return clean("".join(said)).strip()
 
 
 def _told(result: StepResult) -> dict[str, Any]:
@@ -273,6 +274,8 @@ def _request(state: State, kit: Kit) -> Request:
         document_types=kit.catalog.cards(),
         documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
         chosen=state.get("chosen", {}),
+        # The last line is what is asked now.
+        history=msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...]),
     )
 
 

@@ -9,7 +9,7 @@ from octo_cli.ui.moments import ago, clock_time
 from octo_cli.ui.plain import how_to_answer
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.wire.inspection import CheckpointRecord, Inspection
-from octo_cli.wire.work import AgentRecord, Plan, ToolRecord
+from octo_cli.wire.work import AgentRecord, Plan, ToolRecord, Usage
 
 
 def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[str]:
@@ -26,6 +26,8 @@ def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[s
     if found.documents:
         yield from ("", f"{say('inspect.documents')}:")
         yield from (f"  {one_line(paper.title)} v{paper.version}  {one_line(paper.path)}" for paper in found.documents)
+    if found.usage is not None:
+        yield from ("", f"{say('inspect.usage')}: {_usage(found.usage, say)}")
     for question in found.interrupts:
         yield from ("", *how_to_answer(question, say))
 
@@ -104,6 +106,18 @@ def _checkpoint_line(checkpoint: CheckpointRecord, short: str, now: datetime, sa
     waiting = f"  → {', '.join(checkpoint.next)}" if checkpoint.next else ""
     head = f"  <- {say('inspect.head')}" if checkpoint.head else ""
     return one_line(f"{short}  {clock_time(checkpoint.at, now)}  {checkpoint.node}{changed}{waiting}") + head
+
+
+def _usage(usage: Usage, say: Words) -> str:
+    return say(
+        "inspect.used",
+        model=one_line(usage.model),
+        requests=f"{usage.requests:,}",
+        read=f"{usage.input_tokens:,}",
+        cached=f"{usage.cached_tokens:,}",
+        written=f"{usage.output_tokens:,}",
+        cost=f"{usage.cost_usd:.4f}",
+    )
 
 
 def _plan_lines(plan: Plan, say: Words) -> Iterator[str]:

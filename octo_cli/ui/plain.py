@@ -16,7 +16,6 @@ from octo_cli.wire.work import Problem, Step
 # A verdict the command line can give, as it is typed; the values are the catalogue's names for what stands in a flag.
 _VERDICTS: Final = {
     "approve": ("--approve", ""),
-    "edit": ("--set", "flag_any"),
     "revise": ("--revise", "flag_text"),
     "reject": ("--reject", "flag_reason"),
     "back": ("--back", "flag_step"),
@@ -142,6 +141,8 @@ def _flags(question: Question, say: Words) -> Iterator[str]:
     for action, (flag, value) in _VERDICTS.items():
         if action in question.actions:
             yield f"{flag} {say(f'run.{value}')}" if value else flag
+    if "edit" in question.actions and question.fields:
+        yield f"--set {question.fields[0].name}=…"
     if may_be_allowed(question):
         yield f"--allow-tool {question.tool}"
 

@@ -57,12 +57,27 @@ class FieldSpec(Struct, frozen=True, forbid_unknown_fields=True):
     warn_below: int | None = None
 
 
+class Slot(Struct, frozen=True, forbid_unknown_fields=True):
+    """A clause whose wording a document type leaves open to a model, as its `type.toml` declares it.
+
+    `about` says by language what the clause is for, `fields` which values it may look at and stand in for, `longest`
+    how many characters it may have. `when` is an expression over the fields: there is nothing to word unless it holds.
+    """
+
+    name: str
+    about: dict[str, str]
+    fields: tuple[str, ...]
+    when: bool | str = True
+    longest: int = 400
+
+
 class FieldValue(Struct, frozen=True):
     """A value and where it came from. `value` is JSON: won → int, date → "2027-03-01", period → months as int,
     day → 1..31 or "last", bool, choice → its value, list → list of str, everything else str; None is blank.
 
-    `span` is where in the request it was read (character offsets, end exclusive), `confidence` in 0..1.
-    A value that a person gave or confirmed is never overwritten by `extracted`, `default` or `llm`.
+    `span` is where in the request it was read (character offsets, end exclusive), `confidence` in 0..1; `other` is what
+    a second reader took the same field for. A value that a person gave or confirmed is never overwritten by
+    `extracted`, `default` or `llm`.
     """
 
     value: Any = None
@@ -72,6 +87,7 @@ class FieldValue(Struct, frozen=True):
     confidence: float | None = None
     span: tuple[int, int] | None = None
     note: str | None = None
+    other: Any = None
 
 
 class Proposal(Struct, frozen=True):
@@ -79,6 +95,8 @@ class Proposal(Struct, frozen=True):
 
     `note` is a catalogue key under `extract.` when a person should look twice (for example "elliptic_amount",
     "foreign_currency"); `value` is None when something was found that cannot be taken as it stands.
+    `provenance` "llm" is a value only a language model read. `agreed`: rules and model read the same; `other` is the
+    model's value where they differ.
     """
 
     field: str
@@ -87,6 +105,9 @@ class Proposal(Struct, frozen=True):
     span: tuple[int, int]
     confidence: float
     note: str | None = None
+    provenance: Provenance = "extracted"
+    agreed: bool = False
+    other: Any = None
 
 
 class FormField(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import Artifact, Intent, Message, Plan, ThreadRecord
+from octo_cli.wire.work import Artifact, Intent, Message, Plan, ThreadRecord, Usage
 
 
 class CheckpointRecord(Struct, frozen=True):
@@ -33,3 +33,5 @@ class Inspection(Struct, frozen=True):
     interrupts: tuple[Question, ...] = ()
     documents: tuple[Artifact, ...] = ()
     answer: str = ""
+    # Of all turns together; None when no model was asked.
+    usage: Usage | None = None

@@ -81,6 +81,18 @@ class Usage(Struct, frozen=True):
     cost_usd: float = 0
     cached_tokens: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together; the models that answered are named in the order they were first asked."""
+        names = dict.fromkeys(f"{self.model}, {other.model}".split(", "))
+        return Usage(
+            model=", ".join(name for name in names if name != "offline") or "offline",
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=round(self.cost_usd + other.cost_usd, 10),
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+        )
+
 
 class StepResult(Struct, frozen=True):
     """What an agent hands back. `text` is Markdown for a person; `data` is for the steps that follow.

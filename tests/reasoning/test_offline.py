@@ -77,7 +77,10 @@ def test_thanks_need_no_list() -> None:
 
 
 def summed(*results: StepResult) -> str:
-    return asyncio.run(MIND.summarise(results, "ko"))
+    async def listen() -> str:
+        return "".join([text async for text in MIND.summarise(asked("요청"), results)])
+
+    return asyncio.run(listen())
 
 
 def test_single_result_speaks_for_itself() -> None:

@@ -268,7 +268,7 @@ def test_bare_octo_in_a_pipe_is_help(octo: Octo) -> None:
 
 def test_a_model_that_is_not_there(octo: Octo) -> None:
     said = octo("ask", LEASE, "--model", "openai:gpt-5", "--json")
-    assert (said.status, said.json["error"]["code"]) == (6, "model_unavailable")
+    assert (said.status, said.json["error"]["code"]) == (6, "model_no_key")
 
 
 def test_interrupted_and_resumed(octo: Octo) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from octo_cli.agents.contract.fields import Fields, changes
+from octo_cli.agents.contract.fields import Fields, Issues, changes
 from octo_cli.agents.kit import Kit, StepState
 from octo_cli.documents.catalog import DocumentType
 from octo_cli.i18n import Words, words
-from octo_cli.reasoning.base import Request
+from octo_cli.reasoning.base import Request, Rewording
 from octo_cli.storage import AuditEntry
 from octo_cli.values.contact import mask_rrn
 from octo_cli.wire.forms import Answer, FieldValue
@@ -26,7 +26,8 @@ class ContractState(StepState, total=False):
 
     `answer` is what the person said last and no stage has worked in yet; `note` why the form comes (again), a name
     under `contract.note_`; `revision` counts changes of the fields; `insights` are the review's remarks on the approved
-    text; `verdict` is how the document ended.
+    text; `verdict` is how the document ended. `wording` is what a model worded: `clauses` by slot, and the values they
+    were worded for (`of`); it stays until those change or the person asks. `remarks` are a model's on the draft.
     """
 
     document_id: str
@@ -38,6 +39,8 @@ class ContractState(StepState, total=False):
     doc_hash: str
     answer: dict[str, Any] | None
     note: str | None
+    wording: dict[str, Any]
+    remarks: dict[str, Any]
     insights: list[dict[str, Any]]
     verdict: str | None
     problem: dict[str, Any] | None
@@ -86,6 +89,30 @@ class Draft:
 
     def request(self, text: str) -> Request:
         return Request(text=text, language=self.language, today=self.kit.today)
+
+    # What a mind adds
+
+    async def wording(self, values: Mapping[str, Any], *, settled: bool) -> dict[str, Any]:
+        """The state's `wording` for these values: made once they are settled, and anew when they change.
+
+        When a person asks for a change of the draft it is put to the mind too, if there is wording to change.
+        """
+        kept: dict[str, Any] = self.state.get("wording") or {"of": None, "clauses": {}}
+        of = {slot.name: {name: values.get(name) for name in slot.fields} for slot in self.paper.slots(values)}
+        asked = None
+        if self.answer is not None and self.answer.action == "revise" and kept["clauses"]:
+            asked = Rewording(self.answer.feedback or "", kept["clauses"])
+        if asked is None and (not settled or kept["of"] == of):
+            return kept
+        clauses = await self.kit.mind.phrase(self.paper, values, self.language, asked)
+        return {"of": of, "clauses": dict(clauses)}
+
+    async def reviewed(self, values: Mapping[str, Any], text: str, *, by_mind: bool) -> Issues:
+        """Remarks on the text. A form still to be filled in is a matter for the rules alone."""
+        if not by_mind:
+            return self.paper.review(values, text, language=self.language, today=self.kit.today)
+        found = await self.kit.mind.review(self.paper, values, text, language=self.language, today=self.kit.today)
+        return dict(found)
 
     # The audit log
 

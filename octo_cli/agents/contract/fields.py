@@ -12,6 +12,7 @@ from msgspec import structs
 from octo_cli.documents.catalog import DocumentType
 from octo_cli.errors import InvalidAnswer
 from octo_cli.i18n import Words, describe
+from octo_cli.reasoning.base import MODEL_RULE
 from octo_cli.wire.forms import FieldValue, Issue, Proposal
 from octo_cli.wire.work import Language
 
@@ -35,21 +36,24 @@ def propose(fields: Fields, proposals: Iterable[Proposal], *, over_user: bool = 
 
 def _read(proposal: Proposal, known: FieldValue) -> FieldValue:
     value, note = proposal.value, proposal.note
-    if note == "addition":
+    # A list that only a model read never takes the place of one there is.
+    if note == "addition" or (proposal.provenance == "llm" and isinstance(value, list)):
         before = known.value if isinstance(known.value, list) else []
-        value, note = [*before, *(item for item in value if item not in before)], None
+        value, note = [*before, *(item for item in value if item not in before)], None if note == "addition" else note
     if value is None and known.value is not None:
         # Something was said of it that could not be read: the value stays, and is looked at again.
-        return structs.replace(known, note=note, confirmed=False)
+        return structs.replace(known, note=note, other=proposal.other, confirmed=False)
     if value is not None and value == known.value:
         return known
     return FieldValue(
         value=value,
         raw=proposal.raw,
-        provenance="none" if value is None else "extracted",
+        provenance="none" if value is None else proposal.provenance,
+        confirmed=proposal.agreed,
         confidence=proposal.confidence,
         span=proposal.span,
         note=note,
+        other=proposal.other,
     )
 
 
@@ -93,13 +97,15 @@ def complete(fields: Fields, paper: DocumentType, *, today: date, language: Lang
     return completed
 
 
-def remarks(fields: Fields, say: Words) -> Issues:
+def remarks(fields: Fields, paper: DocumentType, say: Words) -> Issues:
     """What a person should look at twice before confirming, from the notes of those who read the text."""
-    return {
-        name: (Issue(level="warning", rule="reading", message=say(f"extract.{field.note}", raw=field.raw)),)
-        for name, field in fields.items()
-        if field.note and not field.confirmed and say.has(f"extract.{field.note}")
-    }
+    found: Issues = {}
+    for name, field in fields.items():
+        if field.note and not field.confirmed and say.has(f"extract.{field.note}"):
+            other = paper.show(name, field.other, say.language)
+            message = say(f"extract.{field.note}", raw=field.raw, other=other)
+            found[name] = (Issue(level="warning", rule="reading", message=message),)
+    return found
 
 
 def joined(*parts: Mapping[str, tuple[Issue, ...]]) -> Issues:
@@ -109,6 +115,12 @@ def joined(*parts: Mapping[str, tuple[Issue, ...]]) -> Issues:
         for name, issues in part.items():
             found[name] = tuple(dict.fromkeys((*found.get(name, ()), *issues)))
     return found
+
+
+def of_model(found: Mapping[str, tuple[Issue, ...]]) -> Issues:
+    """The remarks among `found` that no rule made."""
+    remarked = {name: tuple(issue for issue in issues if issue.rule == MODEL_RULE) for name, issues in found.items()}
+    return {name: issues for name, issues in remarked.items() if issues}
 
 
 def changes(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> dict[str, tuple[Any, Any]]:

@@ -16,6 +16,7 @@ from octo_cli.agents.kit import Done, Kit, ask, attempted, emit, result_of
 from octo_cli.documents.files import doc_hash
 from octo_cli.errors import NotFound
 from octo_cli.i18n import words
+from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.events import DocumentReady, StepProgress
 from octo_cli.wire.forms import Answer, Issue, Level
 from octo_cli.wire.work import Insight, Problem, Step
@@ -41,7 +42,8 @@ def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
         emit(runtime, StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
         info = runtime.execution_info
         work = _work(stage, state, kit, began=began, task_id=info.task_id if info else "")
-        done = await attempted(work, say, kit.thread_id)
+        with working_on(step.step_id):
+            done = await attempted(work, say, kit.thread_id)
         update = {"problem": msgspec.to_builtins(done)} if isinstance(done, Problem) else done
         for document in update.pop("ready", ()):
             emit(runtime, DocumentReady(document))
@@ -93,7 +95,7 @@ async def initialize(draft: Draft) -> Update:
 
 async def collect_context(draft: Draft) -> Update:
     """Read from the request what it says about the document's fields. Everything read is only proposed."""
-    proposals = await draft.kit.mind.extract(draft.request(draft.state["request"]["text"]), draft.paper.fields)
+    proposals = await draft.kit.mind.extract(draft.request(draft.state["request"]["text"]), draft.paper)
     editing = "document_id" in draft.step.inputs
     fields = drafting.propose(draft.fields, proposals, over_user=editing)
     await draft.record(*draft.changed(fields, "extracted", actor=f"model:{draft.kit.mind.name}"))
@@ -107,17 +109,22 @@ async def generate_draft(draft: Draft) -> Update:
     fields, refused, note = await _worked_in(draft, answer)
     fields = drafting.complete(fields, paper, today=kit.today, language=draft.language)
     values = drafting.values_of(fields)
-    text = await kit.mind.draft(paper, values, draft.language)
-    found = await kit.mind.review(paper, values, text, language=draft.language, today=kit.today)
     missing = paper.missing(values)
+    submitted = answer is not None and answer.action == "submit"
+    settled = submitted and not missing and not refused
+    wording = await draft.wording(values, settled=settled)
+    if note == "not_understood" and wording != draft.state.get("wording"):
+        note = "revised"
+    text = await kit.mind.draft(paper, values, draft.language, wording["clauses"])
+    found = await draft.reviewed(values, text, by_mind=settled)
     # A blank that is still to be asked for is no fault yet; the form says what is needed.
     faults = {name: issues for name, issues in found.items() if name not in missing}
     page = Page(
         fields=fields,
-        issues=drafting.joined(refused, drafting.remarks(fields, draft.words), faults),
+        issues=drafting.joined(refused, drafting.remarks(fields, paper, draft.words), faults),
         missing=missing,
         refused=bool(refused),
-        submitted=answer is not None and answer.action == "submit",
+        submitted=submitted,
         text=text,
         revision=draft.state.get("revision", 0) + 1,
     )
@@ -125,6 +132,8 @@ async def generate_draft(draft: Draft) -> Update:
         "fields": to_json(fields),
         "draft": text,
         "doc_hash": doc_hash(text),
+        "wording": wording,
+        "remarks": msgspec.to_builtins(drafting.of_model(found)),
         "revision": page.revision,
         "answer": None,
         "note": None,
@@ -141,7 +150,7 @@ async def _worked_in(draft: Draft, answer: Answer | None) -> tuple[Fields, Issue
     if answer.action == "submit":
         fields, refused = drafting.submit(fields, answer.fields, draft.paper, draft.kit.today, draft.words)
     elif answer.action == "revise":
-        proposals = await draft.kit.mind.extract(draft.request(answer.feedback or ""), draft.paper.fields)
+        proposals = await draft.kit.mind.extract(draft.request(answer.feedback or ""), draft.paper)
         fields = drafting.propose(fields, proposals, over_user=True)
         note = "revised" if fields != draft.fields else "not_understood"
     elif answer.action == "back":
@@ -153,12 +162,14 @@ async def _worked_in(draft: Draft, answer: Answer | None) -> tuple[Fields, Issue
 
 async def ai_review(draft: Draft) -> Update:
     """Check the approved text once more. Only what was shown is approved; an error sends it back to the form."""
-    answer, kit, shown = draft.answer, draft.kit, draft.state["doc_hash"]
+    answer, shown = draft.answer, draft.state["doc_hash"]
     if answer is None or answer.doc_hash != shown:
         return {"answer": None, "note": "changed", "verdict": None}
     await draft.record(draft.entry("approved", doc_hash=shown))
     values, text = drafting.values_of(draft.fields), draft.state["draft"]
-    found = await kit.mind.review(draft.paper, values, text, language=draft.language, today=kit.today)
+    # The rules look again, for it may be another day; the model's remarks were shown with this very text.
+    kept = msgspec.convert(draft.state.get("remarks", {}), dict[str, tuple[Issue, ...]])
+    found = drafting.joined(await draft.reviewed(values, text, by_mind=False), kept)
     if any(issue.level == "error" for issues in found.values() for issue in issues):
         return {"answer": None, "note": "review_found", "verdict": None}
     return {"answer": None, "verdict": "approved", "insights": msgspec.to_builtins(_insights(found))}

@@ -36,9 +36,9 @@ def reading_tools() -> tuple[Tool, ...]:
             "read",
             parameters(
                 1,
-                path={"type": "string", "title": "Path", "description": "relative to the workspace"},
-                start={"type": "integer", "title": "From line", "description": "1 is the first line"},
-                lines={"type": "integer", "title": "Lines", "description": f"at most {_MOST_LINES}"},
+                path={"type": "string", "description": "relative to the workspace"},
+                start={"type": "integer", "description": "1 is the first line"},
+                lines={"type": "integer", "description": f"at most {_MOST_LINES}"},
             ),
             _in_thread(_read),
             subject="path",
@@ -50,8 +50,8 @@ def reading_tools() -> tuple[Tool, ...]:
             "read",
             parameters(
                 0,
-                path={"type": "string", "title": "Folder", "description": "relative to the workspace; '.' for all"},
-                pattern={"type": "string", "title": "Pattern", "description": "such as *.py"},
+                path={"type": "string", "description": "relative to the workspace; '.' for all"},
+                pattern={"type": "string", "description": "such as *.py"},
             ),
             _in_thread(_list),
             subject="path",
@@ -62,9 +62,9 @@ def reading_tools() -> tuple[Tool, ...]:
             "read",
             parameters(
                 1,
-                text={"type": "string", "title": "Text", "description": "found as it is, whatever its case"},
-                path={"type": "string", "title": "Folder", "description": "relative to the workspace"},
-                pattern={"type": "string", "title": "Pattern", "description": "such as *.py"},
+                text={"type": "string", "description": "found as it is, whatever its case"},
+                path={"type": "string", "description": "relative to the workspace"},
+                pattern={"type": "string", "description": "such as *.py"},
             ),
             _in_thread(_find),
             subject="path",
@@ -74,13 +74,13 @@ def reading_tools() -> tuple[Tool, ...]:
 
 def writing_tools() -> tuple[Tool, ...]:
     """They change one file a call, shown as a diff first, and whole or not at all."""
-    path = {"type": "string", "title": "Path", "description": "relative to the workspace"}
+    path = {"type": "string", "description": "relative to the workspace"}
     return (
         Tool(
             "write_file",
             "Writes a text file in the workspace, new or over what it held.",
             "write",
-            parameters(path=path, content={"type": "string", "title": "Content"}),
+            parameters(path=path, content={"type": "string"}),
             _in_thread(lambda args, kit: _write(_Change.writing(args, kit))),
             subject="path",
             shown=lambda args, kit: _Change.writing(args, kit).diff,
@@ -92,8 +92,8 @@ def writing_tools() -> tuple[Tool, ...]:
             "write",
             parameters(
                 path=path,
-                old={"type": "string", "title": "Passage", "description": "exactly as it stands in the file"},
-                new={"type": "string", "title": "Replacement"},
+                old={"type": "string", "description": "exactly as it stands in the file"},
+                new={"type": "string"},
             ),
             _in_thread(lambda args, kit: _write(_Change.editing(args, kit))),
             subject="path",

@@ -78,6 +78,8 @@ def of_code(args: Mapping[str, Any]) -> str | None:
 
 def of_writing(args: Mapping[str, Any]) -> str | None:
     """Configuration and history live in hidden files: who may write notes may not write those unasked."""
+    if any(_hides(str(text)) for text in args.values()):
+        return "hidden_text"
     parts = _parts(args)
     return "hidden_files" if any(part.startswith(".") and part not in (".", "..") for part in parts) else None
 
@@ -92,10 +94,14 @@ def of_anything(args: Mapping[str, Any]) -> str | None:
 
 
 def of_text(text: str) -> str | None:
-    # What shows otherwise than it runs is never allowed by a rule that was written for what shows.
-    if clean(text) != unicodedata.normalize("NFC", text).replace("\r\n", "\n"):
+    if _hides(text):
         return "hidden_text"
     return "destructive" if _DESTRUCTIVE.search(text) else None
+
+
+def _hides(text: str) -> bool:
+    """Whether `text` shows otherwise than it is: no rule was written for that."""
+    return clean(text) != unicodedata.normalize("NFC", text).replace("\r\n", "\n")
 
 
 def is_secret(parts: tuple[str, ...]) -> bool:

@@ -1,0 +1,82 @@
+"""What a request is about and who does it, as a model sees it. What the person picked in a form is not asked again."""
+
+from typing import Any
+
+from octo_cli.i18n import language_of
+from octo_cli.reasoning.base import Models, Request
+from octo_cli.reasoning.llm import prompts, shapes
+from octo_cli.reasoning.planning import title_of
+from octo_cli.values.text import one_line
+from octo_cli.wire.work import Intent, Plan, Step
+
+LONGEST_TASK = 120
+
+
+async def understand(models: Models, request: Request) -> Intent:
+    """Raises UnusableAnswer when the model names no category there is."""
+    asked = prompts.about(prompts.UNDERSTAND, **_seen(request))
+    shape = shapes.understood((*(card.name for card in request.agents), "chat"))
+    found = await models.structured("router", asked, shape, name="Intent")
+    keywords = tuple(word for word in map(one_line, found.keywords[:8]) if word)
+    return Intent(found.category, round(found.confidence, 2), keywords, language_of(request.text) or request.language)
+
+
+async def plan(models: Models, request: Request, intent: Intent) -> Plan:
+    """Raises UnusableAnswer for steps nobody can do, or that wait for each other."""
+    if not request.agents:
+        return Plan()
+    asked = prompts.about(
+        prompts.PLAN.format(most=shapes.MOST_STEPS),
+        **_seen(request),
+        language=intent.language,
+        category=intent.category,
+        chosen=dict(request.chosen),
+    )
+    shape = shapes.planned(
+        tuple(card.name for card in request.agents),
+        tuple(card.name for card in request.document_types),
+        tuple(ref.document_id for ref in request.documents),
+    )
+    found = await models.structured("planner", asked, shape, name="Plan")
+    steps = tuple(_step(number, planned, request) for number, planned in enumerate(found.steps, 1))
+    side_by_side = len(steps) > 1 and not any(step.depends_on for step in steps)
+    return Plan("parallel" if side_by_side else "sequential", steps)
+
+
+def _seen(request: Request) -> dict[str, Any]:
+    """What a model may know to understand a request."""
+    language = request.language
+    return {
+        "request": prompts.glance(request.text),
+        "today": request.today.isoformat(),
+        "agents": [
+            {"name": card.name, "use": card.when.get(language, ""), "examples": card.examples[:4]}
+            for card in request.agents
+        ],
+        "document_types": [
+            {"name": card.name, "title": title_of(request.document_types, card.name, language)}
+            for card in request.document_types
+        ],
+        "documents": [
+            {"document_id": ref.document_id, "type": ref.document_type, "title": ref.title} for ref in request.documents
+        ],
+        "conversation": prompts.conversation(request, prompts.LONGEST_GLANCE // 4),
+    }
+
+
+def _step(number: int, planned: shapes.PlannedStep, request: Request) -> Step:
+    task = one_line(planned.task)[:LONGEST_TASK] or prompts.glance(one_line(request.text), LONGEST_TASK)
+    inputs = _document(planned, request) if planned.agent == "contract" else {"query": one_line(planned.query) or task}
+    depends_on = tuple(dict.fromkeys(str(earlier) for earlier in planned.depends_on))
+    return Step(str(number), planned.agent, task, depends_on, inputs=inputs)
+
+
+def _document(planned: shapes.PlannedStep, request: Request) -> dict[str, Any]:
+    """Which document a step is about; nothing while that is still to be asked."""
+    edited = next((ref for ref in request.documents if ref.document_id == planned.document_id), None)
+    if edited is not None:
+        return {"document_id": edited.document_id, "document_type": edited.document_type}
+    if planned.document_type == "unsupported":
+        return {"unsupported": one_line(planned.document_name or planned.task)[:LONGEST_TASK]}
+    named = planned.document_type or request.chosen.get("document_type")
+    return {"document_type": named} if named else {}

@@ -1,0 +1,112 @@
+"""What requests cost: tokens, requests and money by step, and the bounds of a turn. No request is made here."""
+
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final
+
+from octo_cli.errors import ModelError
+from octo_cli.reasoning.base import Warn
+from octo_cli.settings import ModelSettings
+from octo_cli.wire.work import Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+
+# Requests outside of any step (understanding, planning, the joint answer) are put down under this.
+NO_STEP: Final = ""
+_step: ContextVar[str] = ContextVar("octo_step", default=NO_STEP)
+
+
+@contextmanager
+def working_on(step_id: str) -> Iterator[None]:
+    """Whatever is asked of models within, also in tasks started there, is put down to this step."""
+    token = _step.set(step_id)
+    try:
+        yield
+    finally:
+        _step.reset(token)
+
+
+def total(spent: Mapping[str, Usage]) -> Usage | None:
+    """What all steps used together; None when nothing was."""
+    return reduce(Usage.__add__, spent.values()) if spent else None
+
+
+class Meter:
+    """One turn's use of models. `spent` (by step id) is what its earlier runs used, and grows as requests are made."""
+
+    def __init__(self, settings: ModelSettings, spent: MutableMapping[str, Usage], warn: Warn) -> None:
+        self.settings = settings
+        self.spent = spent
+        self.warn = warn
+        self._unpriced: set[str] = set()
+
+    def usage(self, step_id: str | None = None) -> Usage:
+        if step_id is not None:
+            return self.spent.get(step_id, Usage(model=self.settings.name))
+        return total(self.spent) or Usage(model=self.settings.name)
+
+    def check(self) -> None:
+        """Raise ModelError "budget_reached" when the turn may ask for no more."""
+        for flag, used, limit in self._bounds(self.usage()):
+            if used >= limit:
+                raise ModelError("budget_reached", flag=flag, limit=f"{limit:g}", used=f"{used:g}")
+
+    def add(self, model: str, prompt: Sequence["BaseMessage"], answer: "AIMessage | None") -> None:
+        """Put down one request; `answer` is as much of it as came, None when nothing did."""
+        before, step_id = self.usage(), _step.get()
+        used = self._priced(model, _tokens(prompt, answer))
+        self.spent[step_id] = self.spent[step_id] + used if step_id in self.spent else used
+        marks = zip(self._bounds(before), self._bounds(self.usage()), strict=True)
+        for (_, was, limit), (flag, now, _) in marks:
+            mark = limit * self.settings.alert_at
+            if was < mark <= now < limit:
+                self.warn("budget_near", flag=flag, limit=f"{limit:g}", used=f"{now:g}")
+
+    def _bounds(self, usage: Usage) -> list[tuple[str, float, float]]:
+        """(flag, used, limit) of each bound that is set."""
+        tokens = usage.input_tokens + usage.output_tokens
+        bounds = (
+            ("--max-tokens", tokens, self.settings.max_tokens),
+            ("--max-cost", usage.cost_usd, self.settings.max_cost),
+        )
+        return [(flag, used, limit) for flag, used, limit in bounds if limit is not None]
+
+    def _priced(self, model: str, usage: Usage) -> Usage:
+        from genai_prices import Usage as Tokens
+        from genai_prices import calc_price
+        from msgspec.structs import replace
+
+        tokens = Tokens(
+            input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+        )
+        provider, _, name = model.partition(":")
+        try:
+            cost = float(calc_price(tokens, name, provider_id=provider).total_price)
+        except LookupError:
+            cost = 0.0
+            if self.settings.max_cost is not None and model not in self._unpriced:
+                self._unpriced.add(model)
+                self.warn("cost_unknown", model=model)
+        return replace(usage, model=model, cost_usd=cost)
+
+
+def _tokens(prompt: Sequence["BaseMessage"], answer: "AIMessage | None") -> Usage:
+    """As the provider counted, or about so many when it did not, or was cut off before it could."""
+    told: Any = answer.usage_metadata if answer is not None else None
+    if told is not None:
+        cached = (told.get("input_token_details") or {}).get("cache_read") or 0
+        return Usage(
+            requests=1,
+            input_tokens=told["input_tokens"],
+            output_tokens=told["output_tokens"],
+            cached_tokens=min(cached, told["input_tokens"]),
+        )
+    if answer is None:
+        return Usage(requests=1)
+    from langchain_core.messages.utils import count_tokens_approximately
+
+    written = count_tokens_approximately([answer])
+    return Usage(requests=1, input_tokens=count_tokens_approximately(prompt), output_tokens=written)

@@ -1,0 +1,120 @@
+"""Which providers there are, and how a chat model of one is made. No question is asked of it here."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from octo_cli.credentials import variables
+from octo_cli.errors import ModelError
+from octo_cli.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+KeyFor = Callable[[str], str | None]
+
+
+class Provider(NamedTuple):
+    """`langchain` is its name there, `extra` the extra of Octo's that brings its package (None: always there).
+
+    `timeout` and `retries` are what its class calls these; a `keyless` one needs no key.
+    """
+
+    langchain: str
+    extra: str | None = None
+    keyless: bool = False
+    timeout: str = "timeout"
+    retries: str | None = "max_retries"
+
+
+PROVIDERS: Final = {
+    "openai": Provider("openai"),
+    "anthropic": Provider("anthropic", "anthropic"),
+    "google": Provider("google_genai", "google"),
+    "mistral": Provider("mistralai", "mistral"),
+    "ollama": Provider("ollama", "ollama", keyless=True, timeout="", retries=None),
+}
+# Servers that speak OpenAI's protocol often want no key, but the client wants one.
+_NO_KEY: Final = "none"
+
+
+class Made(NamedTuple):
+    """A chat model, and what is told of it when something goes wrong."""
+
+    chat: "BaseChatModel"
+    values: dict[str, object]
+
+
+class Providers:
+    """The chat models of one run, each made when it is first asked for."""
+
+    def __init__(self, settings: ModelSettings, key_for: KeyFor) -> None:
+        self.settings = settings
+        self.key_for = key_for
+        self._made: dict[str, Made] = {}
+        self._clients = AsyncExitStack()
+
+    async def get(self, model: str) -> Made:
+        """The model "provider:name". Raises ModelError: model_unknown_provider, model_no_key, model_extra_missing."""
+        if model not in self._made:
+            self._made[model] = await self._make(model)
+        return self._made[model]
+
+    async def aclose(self) -> None:
+        self._made.clear()
+        await self._clients.aclose()
+
+    async def _make(self, model: str) -> Made:
+        name, _, model_name = model.partition(":")
+        provider = PROVIDERS.get(name)
+        if provider is None or not model_name:
+            raise ModelError("model_unknown_provider", model=model, known=", ".join(PROVIDERS))
+        base_url = self.base_url(model)
+        values: dict[str, object] = {"model": model, "provider": name, "url": base_url or name}
+        key = None if provider.keyless else await asyncio.to_thread(self.key_for, name)
+        if not (key or base_url or provider.keyless):
+            raise ModelError("model_no_key", **values, variable=variables(name)[0])
+        try:
+            chat = self._chat(provider, model_name, base_url, key)
+        except ImportError as error:
+            raise ModelError("model_extra_missing", **values, extra=provider.extra or name) from error
+        return Made(chat, values)
+
+    def base_url(self, model: str) -> str | None:
+        """The address set, for models of the provider it was set for; else OpenAI's usual variable."""
+        provider = model.partition(":")[0]
+        if self.settings.base_url and provider == self.settings.name.partition(":")[0]:
+            return self.settings.base_url
+        return os.environ.get("OPENAI_BASE_URL") or None if provider == "openai" else None
+
+    def _chat(self, provider: Provider, name: str, base_url: str | None, key: str | None) -> "BaseChatModel":
+        from langchain.chat_models import init_chat_model
+        from pydantic import SecretStr
+
+        options: dict[str, Any] = {"model_provider": provider.langchain}
+        if provider.timeout:
+            options[provider.timeout] = self.settings.timeout
+        else:
+            options["client_kwargs"] = {"timeout": self.settings.timeout}
+        if provider.retries:
+            options[provider.retries] = self.settings.retries
+        if base_url:
+            options["base_url"] = base_url
+        if not provider.keyless:
+            options["api_key"] = SecretStr(key or _NO_KEY)
+        if provider.langchain == "openai":
+            options |= self._openai_options(base_url)
+        chat: BaseChatModel = init_chat_model(name, **options)
+        return chat
+
+    def _openai_options(self, base_url: str | None) -> dict[str, Any]:
+        from openai import DefaultAsyncHttpxClient
+
+        # The library's own client is shared by the process and never closed.
+        client = DefaultAsyncHttpxClient(timeout=self.settings.timeout)
+        self._clients.push_async_callback(client.aclose)
+        options = {"http_async_client": client, "stream_usage": True, "stream_chunk_timeout": self.settings.timeout}
+        # Only OpenAI itself knows the Responses API.
+        return {**options, "use_responses_api": False} if base_url else options

@@ -1,0 +1,245 @@
+"""The one place every request goes through: a role's chat model, which asks one model after another until one answers.
+
+Metering, budget, pace, faults, half answers, broken tool calls and the fallback chain are met here and nowhere else,
+for direct questions and for LangChain's loops with tools alike.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+from octo_cli.errors import ModelError, UnusableAnswer
+from octo_cli.i18n import LANGUAGES, describe, words
+from octo_cli.reasoning.base import Role
+from octo_cli.reasoning.models.faults import broken_calls, check_whole, mapped
+from octo_cli.reasoning.models.providers import Made
+from octo_cli.settings import OFFLINE
+
+if TYPE_CHECKING:
+    from octo_cli.reasoning.models import LanguageModels
+
+_CALL_AGAIN: Final = (
+    "Your call of {tools} could not be read: the arguments were not a complete JSON object."
+    " Call again with valid JSON, or answer without a tool."
+)
+# In this order, from what binds a model most to what every server knows.
+METHODS: Final = ("json_schema", "function_calling", "json_mode")
+
+
+class Options(NamedTuple):
+    """What LangChain's and our own callers ask for beside the messages."""
+
+    stop: list[str] | None
+    shape: Any = None
+    tools: Sequence[Any] = ()
+    rest: dict[str, Any] = {}  # noqa: RUF012 (never written to)
+
+    @classmethod
+    def of(cls, stop: list[str] | None, given: dict[str, Any]) -> "Options":
+        given = dict(given)
+        return cls(stop, given.pop("shape", None), given.pop("tools", None) or (), given)
+
+
+class RoleModel(BaseChatModel):
+    """A role's models as one LangChain chat model. Only asynchronous, like all that runs in Octo."""
+
+    role: Role
+    _models: "LanguageModels" = PrivateAttr()
+
+    @classmethod
+    def of(cls, role: Role, models: "LanguageModels") -> "RoleModel":
+        made = cls(role=role)
+        made._models = models
+        return made
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "octo"
+
+    @override
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
+        # Each model of the chain writes tools down in its own way, when it is asked.
+        return self.bind(tools=tools, **kwargs)
+
+    @override
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError("ask with ainvoke or astream")
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        options, messages = Options.of(stop, kwargs), sendable(messages)
+        names = self._models.chain(self.role, messages)
+        for name, following in zip(names, (*names[1:], None), strict=True):
+            try:
+                answer = await self._answer(name, messages, options)
+            except ModelError as error:
+                self._give_way(error, name, following)
+            else:
+                return ChatResult(generations=[ChatGeneration(message=answer)])
+        raise AssertionError("the last model answers or raises")
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        options, messages = Options.of(stop, kwargs), sendable(messages)
+        names = self._models.chain(self.role, messages)
+        for name, following in zip(names, (*names[1:], None), strict=True):
+            shown = False
+            try:
+                async with aclosing(self._chunks(name, messages, options)) as chunks:
+                    async for chunk in chunks:
+                        shown = shown or bool(chunk.message.content)
+                        yield chunk
+            except ModelError as error:
+                # What a person has read cannot be taken back, and another model would not go on in the same words.
+                self._give_way(error, name, None if shown else following)
+            else:
+                return
+
+    def _give_way(self, error: ModelError, name: str, following: str | None) -> None:
+        """Go on to the next model with a warning; raise where there is none, or where it would not help."""
+        if following is None or error.code == "budget_reached" or isinstance(error, UnusableAnswer):
+            raise error
+        reason = {language: describe(error, words(language))[0] for language in LANGUAGES}
+        self._models.warn("model_fell_back", model=name, following=following, reason=reason)
+
+    async def _answer(self, name: str, messages: list[BaseMessage], options: Options) -> AIMessage:
+        """A whole answer whose tool calls can be read. A broken call is shown to the model once."""
+        made = await self._made(name)
+        answer = await self._asked(made, messages, options)
+        broken = [] if options.shape else broken_calls(answer)
+        if not broken:
+            return answer
+        # Echoing the broken call would make servers fail; what was wrong with it is told in words.
+        told = HumanMessage(_CALL_AGAIN.format(tools=", ".join(broken)))
+        said = [AIMessage(answer.text)] if answer.text else []
+        answer = await self._asked(made, [*messages, *said, told], options)
+        if broken_calls(answer):
+            raise ModelError("model_bad_call", **made.values, tool=", ".join(broken))
+        return answer
+
+    async def _asked(self, made: Made, messages: list[BaseMessage], options: Options) -> AIMessage:
+        await self._models.may_ask()
+        answer: AIMessage | None = None
+        try:
+            if options.shape:
+                result = await self._shaped(made, messages, options)
+            else:
+                result = await made.chat._agenerate(messages, stop=options.stop, **_bound(made.chat, options))
+            message = result.generations[0].message
+            assert isinstance(message, AIMessage)
+            message.response_metadata |= result.generations[0].generation_info or {}
+            answer = message
+        except Exception as error:  # noqa: BLE001 (every SDK raises what it likes)
+            # A provider's words may hold the key, and the traceback would print them.
+            raise mapped(error, made.values) from None
+        finally:
+            self._models.meter.add(str(made.values["model"]), messages, answer)
+        check_whole(answer, made.values, streamed=False)
+        return answer
+
+    async def _shaped(self, made: Made, messages: list[BaseMessage], options: Options) -> ChatResult:
+        """An answer of a shape, by the best method the server takes; what it takes is remembered."""
+        known, model = self._models.methods, str(made.values["model"])
+        wanted = self._models.settings.structured
+        methods = known.get(model, METHODS if wanted == "auto" else (wanted,))
+        for number, method in enumerate(methods, 1):
+            try:
+                bound = _shape_options(made, method, options.shape)
+                said = [*_described(options.shape), *messages] if method == "json_mode" else messages
+                result = await made.chat._agenerate(said, stop=options.stop, **bound)
+            except Exception as error:
+                refused = mapped(error, made.values).code in ("model_bad_request", "model_method_unknown")
+                if not refused or number == len(methods):
+                    raise
+            else:
+                known[model] = methods[number - 1 :]
+                return result
+        raise AssertionError("the last method answers or raises")
+
+    async def _chunks(
+        self, name: str, messages: list[BaseMessage], options: Options
+    ) -> AsyncGenerator[ChatGenerationChunk]:
+        made = await self._made(name)
+        await self._models.may_ask()
+        whole: ChatGenerationChunk | None = None
+        stream = made.chat._astream(messages, stop=options.stop, **_bound(made.chat, options))
+        try:
+            async with aclosing(stream) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    whole = chunk if whole is None else whole + chunk
+                    yield chunk
+        except Exception as error:  # noqa: BLE001 (every SDK raises what it likes)
+            raise mapped(error, made.values) from None
+        finally:
+            message = whole.message if whole else None
+            self._models.meter.add(str(made.values["model"]), messages, message)  # type: ignore[arg-type]
+        if whole is None:
+            raise ModelError("model_malformed", **made.values)
+        assert isinstance(whole.message, AIMessage)
+        whole.message.response_metadata |= whole.generation_info or {}
+        check_whole(whole.message, made.values, streamed=True)
+        if broken := broken_calls(whole.message):
+            raise ModelError("model_bad_call", **made.values, tool=", ".join(broken))
+
+    async def _made(self, name: str) -> Made:
+        if name == OFFLINE:
+            raise UnusableAnswer("model_offline_now", model=name)
+        return await self._models.providers.get(name)
+
+
+def sendable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages without calls that could not be read: real servers answer 500 to the echo of one."""
+    return [
+        message.model_copy(update={"invalid_tool_calls": []})
+        if isinstance(message, AIMessage) and message.invalid_tool_calls
+        else message
+        for message in messages
+    ]
+
+
+def _bound(chat: BaseChatModel, options: Options) -> dict[str, Any]:
+    if not options.tools:
+        return options.rest
+    bound: Any = chat.bind_tools(options.tools, **options.rest)
+    return dict(bound.kwargs)
+
+
+def _shape_options(made: Made, method: str, shape: Any) -> dict[str, Any]:
+    """The request's options that ask `chat` for `shape`, as its own package writes them down."""
+    strict = {"strict": shape.strict} if method == "json_schema" and made.values["provider"] == "openai" else {}
+    try:
+        sequence: Any = made.chat.with_structured_output(shape.schema, method=method, **strict)
+    except (ValueError, NotImplementedError, TypeError) as error:
+        raise ModelError("model_method_unknown", **made.values, method=method) from error
+    ours = ("ls_structured_output_format", "structured_output_format")
+    return {key: value for key, value in sequence.first.kwargs.items() if key not in ours}
+
+
+def _described(shape: Any) -> list[BaseMessage]:
+    import json
+
+    from langchain_core.messages import SystemMessage
+
+    text = f"Answer with one JSON object, {shape.name}, of exactly this JSON schema, and with nothing else:\n"
+    return [SystemMessage(text + json.dumps(shape.schema, ensure_ascii=False))]
