@@ -18,7 +18,9 @@ from langgraph.types import Command
 from octo_cli.agents import Kit, StepState
 from octo_cli.agents.mcp.servers import card_for, is_trusted, read_servers, trust
 from octo_cli.agents.registry import Registry
+from octo_cli.reasoning.base import Reasoner
 from tests.agents.kits import kit_in
+from tests.agents.test_assistant import Thinking, calls, results, scripted
 from tests.conftest import Octo
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
@@ -26,9 +28,11 @@ COUNTING = {"command": sys.executable, "args": [SERVER], "timeout": 20}
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
 
 
-def kit_with(tmp_path: Path, servers: dict[str, Any], *, trusted: bool = True, config: str = "") -> Kit:
+def kit_with(
+    tmp_path: Path, servers: dict[str, Any], *, trusted: bool = True, config: str = "", mind: Reasoner | None = None
+) -> Kit:
     """A kit whose mcp.json has `servers`, all of them allowed already unless said otherwise."""
-    kit = kit_in(tmp_path / "work", config=config)
+    kit = kit_in(tmp_path / "work", config=config, mind=mind)
     kit.settings.mcp_file.write_text(json.dumps({"mcpServers": servers}), encoding="utf-8")
     for server in read_servers(kit.settings).servers:
         if trusted:
@@ -63,7 +67,7 @@ def told_each(kit: Kit, texts: Sequence[str], answers: tuple[dict[str, Any], ...
 
     async def story() -> list[Told]:
         graph = StateGraph(StepState, context_schema=Kit)
-        graph.add_node("mcp", Registry(kit.settings).graph("mcp"))
+        graph.add_node("mcp", Registry(kit.settings).graph("mcp", assisted=kit.mind.models is not None))
         graph.add_edge(START, "mcp")
         graph.add_edge("mcp", END)
         compiled = graph.compile(checkpointer=InMemorySaver())
@@ -89,6 +93,8 @@ def told_each(kit: Kit, texts: Sequence[str], answers: tuple[dict[str, Any], ...
             state = await compiled.aget_state(config)
             heard.result = state.values["results"]["1"]
             all_heard.append(heard)
+        if kit.mind.models is not None:
+            await kit.mind.models.aclose()
         return all_heard
 
     return asyncio.run(story())
@@ -139,6 +145,21 @@ def test_over_http_with_a_key_from_the_environment(tmp_path: Path, monkeypatch: 
     assert heard.text == "`far__add`\n\n```\n3\n```"
     assert "${COUNTING_KEY}" in heard.questions[0]["preview"]
     assert "secret" not in json.dumps(heard.questions)
+
+
+def test_a_model_connects_calls_and_is_asked_about_each(tmp_path: Path) -> None:
+    script = (calls(("calc__connect", {})), calls(("calc__add", {"a": 40, "b": 2})), "It is 42.")
+    with scripted(*script) as server:
+        kit = kit_with(tmp_path, {"calc": COUNTING}, trusted=False, mind=Thinking(server))
+        heard = told(kit, "how much is 40 and 2?")
+        offered = [{tool["function"]["name"] for tool in request.body["tools"]} for request in server.requests]
+        answered = results(server)
+
+    assert [question["tool"] for question in heard.questions] == ["calc__connect", "calc__add"]
+    assert offered[0] == {"calc__connect"}
+    assert "calc__add" in offered[1]
+    assert "42" in answered[-1]
+    assert heard.text == "It is 42."
 
 
 def test_a_child_sees_only_what_its_entry_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
