@@ -150,6 +150,10 @@ class Registry:
         assert load is not None  # whatever runs can be loaded
         return load(assisted)
 
+    def is_foreign(self, name: str) -> bool:
+        """Whether another package brings the agent. Raises UnknownAgent."""
+        return self._named(name).source != OWN
+
     def tool_records(self, name: str) -> tuple[ToolRecord, ...]:
         """What the agent may call, by its card, with effect and rules where it is Octo's own tool or the plug-in's."""
         from octo_cli.agents import approvals

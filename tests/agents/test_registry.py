@@ -219,3 +219,32 @@ def test_an_errand_whose_agent_is_not_here_is_said_and_the_rest_is_done(octo: Oc
     assert set(asked.json["plan"]) == {"strategy", "steps"}
     (warning,) = asked.json["warnings"]
     assert (warning["code"], "파이썬 코드" in warning["message"]) == ("not_served", True)
+
+
+def test_a_graph_of_another_package_that_raises_fails_its_step_and_one_that_asks_is_taken_up(
+    octo: Octo, packages: Path
+) -> None:
+    code = """
+from langgraph.graph import START, END, StateGraph
+from octo_cli.agents import ask
+QUESTION = {"id": "", "type": "clarification_required", "thread_id": "", "step_id": "1", "agent": "guest",
+            "title": "T", "message": "M", "fields": [{"name": "a", "label": "A", "type": "text", "required": True}]}
+async def stay(state: StepState):
+    answer = ask(QUESTION)
+    if answer.fields["a"] == "raise":
+        raise ValueError("broken inside")
+    return result_of(state, Done(answer.fields["a"]), seconds=0.0)
+graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
+graph.add_node("stay", stay)
+graph.add_edge(START, "stay")
+graph.add_edge("stay", END)
+Agent = graph.compile()
+Agent.card = CARD
+"""
+    offer(packages, code)
+    octo.environment["PYTHONPATH"] = str(packages)
+    for said, status, text in (("fine", 0, "fine"), ("raise", 1, "ValueError: broken inside")):
+        asked = octo("ask", "--json", "--no-input", "@guest come")
+        assert (asked.status, asked.json["interrupts"][0]["agent"]) == (3, "guest")
+        done = octo("resume", "last", "--json", "--no-input", "--set", f"a={said}")
+        assert (done.status, text in done.json["result"]) == (status, True), done.out
