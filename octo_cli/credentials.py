@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NoReturn, TypeVar
 from urllib.parse import quote, unquote
 
 from octo_cli.errors import Failed, UsageError
-from octo_cli.settings import make_private, octo_folders
+from octo_cli.settings import octo_folders, write_private
 
 T = TypeVar("T")
 Environment = Mapping[str, str]
@@ -25,6 +25,8 @@ PROVIDERS: Final = ("openai", "anthropic", "google", "mistral", "tavily", "brave
 HIDDEN: Final = "***"
 # Seconds. A locked keyring may ask the person for its password; one that never answers must not hold Octo up.
 PATIENCE: Final = 10.0
+# Whoever is keeping a key sits there and may first have to type the keyring's own password.
+_PATIENCE_OF_A_PERSON: Final = 60.0
 
 _ALSO_CALLED: Final = {"google_genai": "google", "gemini": "google", "mistralai": "mistral"}
 # Where the variable is not simply NAME_API_KEY; the first is the one to recommend.
@@ -44,7 +46,7 @@ _SECRET_NAME: Final = re.compile(
 )
 # What the providers' keys look like, so that also one Octo never held is known when it is seen.
 _SHAPES: Final = re.compile(
-    r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)[A-Za-z0-9_-]{16,}"
+    r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
 )
 _PASSWORD_IN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
 
@@ -77,6 +79,13 @@ class Credential:
         raise TypeError("a credential is not written anywhere")
 
 
+class NoKeyring(Failed):
+    """There is none, it keeps nothing, or it does not answer."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__("keyring_missing", provider=provider, variable=variables(provider)[0])
+
+
 def find(provider: str, environment: Environment) -> Credential | None:
     """The provider's key, from the first place that has one; None without a key."""
     return find_all((provider,), environment)[provider]
@@ -97,7 +106,7 @@ def find_all(
     if not missing:
         return found
     in_keyring = _ask_keyring(lambda keyring: {n: keyring.get_password(SERVICE, n) for n in missing}, patience) or {}
-    in_file = _read_file(_file(environment))
+    in_file = _read_file(key_file(environment))
     for provider, name in names.items():
         if found[provider] is None and (secret := in_keyring.get(name)):
             found[provider] = Credential(secret, "keyring")
@@ -109,12 +118,12 @@ def find_all(
 def keep(provider: str, secret: str, environment: Environment, *, plaintext: bool = False) -> Source:
     """Keep a key for later runs, in the keyring or, with `plaintext`, in the file; never in both.
 
-    Raises Failed: `keyring_missing` with `provider` and `variable`, or `keys_unwritable`.
+    Raises NoKeyring, or Failed (keys_unwritable).
     """
     name = canonical(provider)
     _known.add(secret)
     if plaintext:
-        _write_file(_file(environment), {**_read_file(_file(environment)), name: secret})
+        _write_file(key_file(environment), {**_read_file(key_file(environment)), name: secret})
         _ask_keyring(lambda keyring: keyring.delete_password(SERVICE, name))
         return "file"
 
@@ -123,8 +132,8 @@ def keep(provider: str, secret: str, environment: Environment, *, plaintext: boo
         # A backend that keeps nothing takes everything.
         return bool(keyring.get_password(SERVICE, name) == secret)
 
-    if not _ask_keyring(put):
-        raise Failed("keyring_missing", provider=provider, variable=variables(provider)[0])
+    if not _ask_keyring(put, _PATIENCE_OF_A_PERSON):
+        raise NoKeyring(provider)
     _forget_in_file(name, environment)
     return "keyring"
 
@@ -140,7 +149,7 @@ def forget(provider: str, environment: Environment) -> tuple[Source, ...]:
         keyring.delete_password(SERVICE, name)
         return True
 
-    if _ask_keyring(remove):
+    if _ask_keyring(remove, _PATIENCE_OF_A_PERSON):
         was.append("keyring")
     if _forget_in_file(name, environment):
         was.append("file")
@@ -149,7 +158,12 @@ def forget(provider: str, environment: Environment) -> tuple[Source, ...]:
 
 def kept_in_file(environment: Environment) -> tuple[str, ...]:
     """The providers whose keys lie in the file."""
-    return tuple(_read_file(_file(environment)))
+    return tuple(_read_file(key_file(environment)))
+
+
+def key_file(environment: Environment) -> Path:
+    """Where keys lie that somebody wanted in a file."""
+    return octo_folders(environment).config / FILE
 
 
 def keyring_name(*, patience: float = PATIENCE) -> str | None:
@@ -234,10 +248,6 @@ def _ask_keyring(call: Callable[[Any], T], patience: float = PATIENCE) -> T | No
         return None
 
 
-def _file(environment: Environment) -> Path:
-    return octo_folders(environment).config / FILE
-
-
 def _read_file(path: Path) -> dict[str, str]:
     import msgspec
 
@@ -254,23 +264,17 @@ def _write_file(path: Path, keys: Mapping[str, str]) -> None:
     import msgspec
 
     try:
-        make_private(path.parent)
-        if not keys:
+        if keys:
+            write_private(path, msgspec.json.encode(keys))
+        else:
             path.unlink(missing_ok=True)
-            return
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        # Made anew with the mode it must have: also a copy of a moment's length is for its owner alone.
-        fresh.unlink(missing_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            file.write(msgspec.json.encode(keys))
-        fresh.replace(path)
     except OSError as exc:
         raise Failed("keys_unwritable", file=str(path), reason=exc.strerror or str(exc)) from exc
 
 
 def _forget_in_file(name: str, environment: Environment) -> bool:
-    kept = _read_file(_file(environment))
+    kept = _read_file(key_file(environment))
     if name not in kept:
         return False
-    _write_file(_file(environment), {other: secret for other, secret in kept.items() if other != name})
+    _write_file(key_file(environment), {other: secret for other, secret in kept.items() if other != name})
     return True

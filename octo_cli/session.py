@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct, field, structs
 
+from octo_cli.credentials import scrub
 from octo_cli.documents.files import write_once
 from octo_cli.engine import Engine, open_engine
 from octo_cli.errors import Failed, NotFound, OctoError, TimedOut
@@ -239,7 +240,7 @@ class _Work:
         message, hint = describe(error, self.words, thread=self.thread_id)
         cut_short = status in (INTERRUPTED, TimedOut.status)
         # "last" would be another thread than the one that did not come to be.
-        problem = Problem(error.code, message, hint if self.thread_id or not cut_short else None)
+        problem = Problem(error.code, scrub(message), hint if self.thread_id or not cut_short else None)
         return Outcome(structs.replace(summary, status="cancelled" if cut_short else "failed", error=problem), status)
 
 

@@ -136,6 +136,8 @@ def octo(tmp_path: Path) -> Octo:
     kept = {
         name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ
     }
+    # The keyring of whoever runs the tests is not theirs to read or write.
+    kept["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     return Octo(
         folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
     )

@@ -15,6 +15,7 @@ from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
 from octo_cli.agents.tools import Outcome, Tool
+from octo_cli.credentials import scrub
 from octo_cli.documents.catalog import Catalog
 from octo_cli.errors import ModelError, OctoError, StorageError
 from octo_cli.i18n import Words, describe
@@ -212,10 +213,10 @@ async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Probl
         raise
     except OctoError as error:
         message, hint = describe(error, say, thread=thread_id)
-        return Problem(error.code, message, hint)
+        return Problem(error.code, scrub(message), hint)
     except (Exception, SystemExit) as error:
         log.exception("a step failed")
-        return Problem("step_failed", say("error.step_failed", reason=f"{type(error).__name__}: {error}"))
+        return Problem("step_failed", say("error.step_failed", reason=scrub(f"{type(error).__name__}: {error}")))
 
 
 def as_graph(work: Work, tools: Tools = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":

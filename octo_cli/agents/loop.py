@@ -29,14 +29,14 @@ from langgraph.types import Command
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Call, Kit, ask
+from octo_cli.agents.kit import Call, Kit, ask, attempted
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
-from octo_cli.errors import ModelError, OctoError
-from octo_cli.i18n import describe
+from octo_cli.errors import ModelError
 from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import Answer
+from octo_cli.wire.work import Problem
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -150,12 +150,10 @@ class _Settled:
 
 async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Settled:
     """Check, rule, ask and run. This runs again from its first line whenever a person has answered."""
-    args = call.args
-    try:
-        args = approvals.checked(tool, args)
-        asked = await asyncio.to_thread(calls.question, tool, args, call.why, caller)
-    except OctoError as error:
-        return _Settled(Outcome(tool.name, "failed", args, output=describe(error, caller.say)[0]))
+    ready = await attempted(_ready(tool, call, caller), caller.say, caller.kit.thread_id)
+    if isinstance(ready, Problem):
+        return _Settled(Outcome(tool.name, "failed", call.args, output=ready.message))
+    args, asked = ready
     answer: Answer | None = None
     pauses, allowed = 0, set(caller.kit.allowed)
     for start in range(MOST_STARTS):
@@ -167,6 +165,12 @@ async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Sett
         if outcome is not None:
             return _Settled(outcome, pauses, allowed.difference(caller.allowed))
     return _Settled(Outcome(tool.name, "failed", args, output=caller.say("approval.too_often")), pauses)
+
+
+async def _ready(tool: Tool, call: Call, caller: Caller) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The call's arguments as the tool takes them, and the question about it. Raises what is wrong with it."""
+    args = approvals.checked(tool, call.args)
+    return args, await asyncio.to_thread(calls.question, tool, args, call.why, caller)
 
 
 def _said_beside(messages: Sequence[Any]) -> str:

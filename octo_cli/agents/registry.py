@@ -68,18 +68,38 @@ _AGENTS: Final = (
         AgentCard(
             name="search",
             when={
-                "ko": "사용자가 지정한 폴더의 글과 메모에서 내용을 찾아 파일과 줄 번호로 알려 줍니다.",
-                "en": "Finds passages in the text and Markdown files of the user's folders and cites file and line.",
+                "ko": "사용자가 지정한 폴더의 파일(글, PDF, 워드, 웹 페이지, 소스 코드)과 완성한 문서에서 내용을 찾아"
+                " 위치와 함께 알려 줍니다.",
+                "en": "Finds passages in the user's folders (text, PDF, Word, web pages, source code) and finished"
+                " documents, and cites each place.",
             },
             examples=(
                 "내 메모에서 전입신고 찾아줘",
                 "확정일자에 대해 알려 주세요",
+                "PDF에서 보증금 반환 조항 찾아줘",
                 "Find what my notes say about the deposit",
             ),
             tools=("read_files",),
             needs=("search.folders",),
         ),
         "octo_cli.agents.search:build",
+    ),
+    _Agent(
+        AgentCard(
+            name="web",
+            when={
+                "ko": "주소가 적힌 웹 페이지를 읽어 요약하고, 검색 엔진이 있으면 웹에서 찾아 출처와 함께 알립니다.",
+                "en": "Sums up web pages by their address and, with a search engine set, searches the web; cites both.",
+            },
+            examples=(
+                "https://example.com 요약해줘",
+                "웹에서 전세 사기 예방법 찾아줘",
+                "Summarise https://example.com/news",
+            ),
+            keywords=("웹", "인터넷", "url", "website", "web page"),
+            tools=("fetch_page", "search_web"),
+        ),
+        "octo_cli.agents.web.agent:build",
     ),
     _Agent(
         AgentCard(

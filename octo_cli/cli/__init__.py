@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root, thinking
+from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root, spending
 from octo_cli.errors import Failed, OctoError, UsageError
 
 INTERRUPTED: Final = 130
@@ -17,11 +17,12 @@ _THREADS: Final = "octo_cli.cli.threads"
 _PAPERS: Final = "octo_cli.cli.documents"
 _AGENTS: Final = "octo_cli.cli.agents"
 _CONFIG: Final = "octo_cli.cli.config"
+_AUTH: Final = "octo_cli.cli.auth"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
-    "chat": Entry(_TALK, "chat", (thinking,)),
-    "ask": Entry(_TALK, "ask", (result, thinking, answering)),
-    "resume": Entry(_TALK, "resume", (result, thinking, answering)),
+    "chat": Entry(_TALK, "chat", (spending,)),
+    "ask": Entry(_TALK, "ask", (result, spending, answering)),
+    "resume": Entry(_TALK, "resume", (result, spending, answering)),
     "inbox": Entry(_THREADS, "inbox", (data,)),
     "threads": Branch(
         {
@@ -41,7 +42,23 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
         }
     ),
     "agents": Branch({"list": Entry(_AGENTS, "list_agents", (data,)), "inspect": Entry(_AGENTS, "inspect", (data,))}),
-    "config": Branch({"path": Entry(_CONFIG, "path"), "list": Entry(_CONFIG, "list_settings", (data,))}),
+    "config": Branch(
+        {
+            "path": Entry(_CONFIG, "path"),
+            "list": Entry(_CONFIG, "list_settings", (data,)),
+            "get": Entry(_CONFIG, "get", (data,)),
+            "set": Entry(_CONFIG, "set_value"),
+            "unset": Entry(_CONFIG, "unset"),
+        }
+    ),
+    "auth": Branch(
+        {
+            "set": Entry(_AUTH, "set_key", (data,)),
+            "status": Entry(_AUTH, "status", (data,)),
+            "remove": Entry(_AUTH, "remove", (data,)),
+        }
+    ),
+    "doctor": Entry("octo_cli.cli.doctor", "doctor", (data,)),
     "completion": Entry("octo_cli.cli.completion", "completion"),
 }
 
@@ -141,27 +158,13 @@ def _unforeseen(caller: Caller, exc: Exception) -> OctoError:
     """A defect: its traceback goes to a file, and to the screen when the person asked for more."""
     import traceback
 
+    from octo_cli.cli.logs import keep_traceback
+    from octo_cli.credentials import scrub
+
+    text = scrub("".join(traceback.format_exception(exc)))
     if caller.asks_for("--verbose") or caller.asks_for("-v"):
-        traceback.print_exc()
-    return Failed("internal", reason=f"{type(exc).__name__}: {exc}", log=_log("".join(traceback.format_exception(exc))))
-
-
-def _log(text: str) -> str:
-    """Where the traceback was written; "-" when nowhere, for a full disk must not hide the first problem."""
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    from octo_cli.settings import make_private, octo_folders
-
-    folder: Path = octo_folders(os.environ).state / "logs"
-    path = folder / f"octo-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
-    try:
-        make_private(folder)
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        return "-"
-    return str(path)
+        sys.stderr.write(text)
+    return Failed("internal", reason=f"{type(exc).__name__}: {exc}", log=keep_traceback(text, caller.environment))
 
 
 def _speak_utf8() -> None:

@@ -87,6 +87,7 @@ class Caller:
 def shared(
     sqlite: Annotated[str | None, Option("--sqlite", metavar="PATH")] = None,
     model: Annotated[str | None, Option("--model", metavar="NAME")] = None,
+    base_url: Annotated[str | None, Option("--base-url", metavar="URL")] = None,
     lang: Annotated[str | None, Option("--lang", metavar="ko|en")] = None,
     user: Annotated[str | None, Option("--user", metavar="NAME")] = None,
     config: Annotated[str | None, Option("--config", metavar="PATH")] = None,
@@ -116,12 +117,11 @@ def result(
     """Commands that run a thread."""
 
 
-def thinking(
-    base_url: Annotated[str | None, Option("--base-url", metavar="URL")] = None,
+def spending(
     max_tokens: Annotated[str | None, Option("--max-tokens", metavar="COUNT")] = None,
     max_cost: Annotated[str | None, Option("--max-cost", metavar="USD")] = None,
 ) -> None:
-    """Commands that may ask a model."""
+    """Commands that may spend something on models."""
 
 
 def answering(

@@ -16,8 +16,10 @@ from typer import Argument
 from octo_cli.cli import COMMANDS
 from octo_cli.cli.commands import Branch, Caller, Entry, build
 from octo_cli.cli.pages import option_help, summary
+from octo_cli.credentials import PROVIDERS
 from octo_cli.errors import OctoError, UsageError
 from octo_cli.i18n import LANGUAGES, Words
+from octo_cli.settings import KEYS
 
 Item = tuple[str, str]
 
@@ -235,6 +237,10 @@ def _formats(_: _Line) -> Iterator[Item]:
     return ((name, "") for name in FORMATS)
 
 
+def _settings(_: _Line) -> Iterator[Item]:
+    return ((key.name, "") for key in KEYS)
+
+
 # By the name of the option or argument.
 COMPLETERS: Final[Mapping[str, Callable[[_Line], Iterator[Item]]]] = {
     "thread": _threads,
@@ -247,6 +253,8 @@ COMPLETERS: Final[Mapping[str, Callable[[_Line], Iterator[Item]]]] = {
     "lang": _of(*LANGUAGES),
     "model": _of("offline"),
     "back": _of("collaborate"),
+    "provider": _of(*PROVIDERS),
+    "key": _settings,
     "shell": _of(*SCRIPTS),
 }
 

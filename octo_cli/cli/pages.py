@@ -15,7 +15,7 @@ _LEFT: Final = 30
 def command_page(ctx: Any) -> str:
     """`octo ask --help`."""
     words: Words = ctx.obj.words
-    arguments = [param for param in ctx.command.params if param.param_type_name == "argument"]
+    arguments = [param for param in ctx.command.params if param.param_type_name == "argument" and not param.hidden]
     options = [param for param in ctx.command.params if param.param_type_name == "option"]
     return _page(
         _usage(ctx, " ".join(f"[{_metavar(param)}]" for param in arguments)),

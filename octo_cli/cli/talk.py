@@ -4,20 +4,25 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer import Argument, Option
 
+from octo_cli.cli import tracing
 from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import screen_columns
+from octo_cli.cli.servers import Search, first_look, remember_told
 from octo_cli.errors import UsageError
-from octo_cli.settings import Settings, duration, make_private
+from octo_cli.settings import Settings, duration
 from octo_cli.ui.typed import fit
 
 if TYPE_CHECKING:
     from octo_cli.ui.terminal import Slash, TerminalFace
+
+# Seconds a local model server has left to answer when everything else is ready.
+_PATIENCE: Final = 0.05
 
 
 def chat(
@@ -33,8 +38,11 @@ def chat(
     said = fit(text) if text is not None else None
     face = _terminal_face(caller, settings, said or "")
     face.slash = _slash(settings)
+    look = first_look(settings, caller.environment)
     from octo_cli import session
 
+    if look is not None:
+        _offer_local_model(look, settings, face)
     raise typer.Exit(asyncio.run(session.chat(settings, face, said, thread)))
 
 
@@ -73,25 +81,21 @@ def resume(
     raise typer.Exit(outcome.status)
 
 
+def _offer_local_model(look: Search, settings: Settings, face: "TerminalFace") -> None:
+    """One line for a newcomer whose machine runs a model server; it had the time of our imports to answer."""
+    for server in look.found(_PATIENCE)[:1]:
+        face.offer(server.name, server.commands)
+        remember_told(settings)
+
+
 def _begun(caller: Caller) -> Settings:
-    _log_to_file(caller.settings)
-    return caller.settings
+    settings = caller.settings
+    from octo_cli.cli.logs import log_to_file
 
-
-def _log_to_file(settings: Settings) -> None:
-    """What Octo and its libraries log goes to a private file; a traceback on the screen helps nobody."""
-    import logging
-
-    path = settings.folders.state / "logs" / "octo.log"
-    try:
-        make_private(path.parent)
-        # The file itself is made with the first line that is logged.
-        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    except OSError:
-        handler = logging.NullHandler()
-    # What a library warns of is for its users, the programmers.
-    logging.captureWarnings(True)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(asctime)s %(name)s %(message)s")
+    log_to_file(settings)
+    if (warning := tracing.start(caller.environment)) is not None:
+        sys.stderr.write(f"octo: {caller.words(f'warning.{warning}')}\n")
+    return settings
 
 
 def _command(caller: Caller, **named: Any) -> Any:

@@ -181,9 +181,11 @@ class DocumentType:
         visible = {spec.name for spec in self.shown(values)}
         for slot in self._declaration.wording:
             own = slot.name not in wording or slot not in self.slots(values)
+            held = {name: values.get(name) if name in visible else None for name in slot.fields}
+            # Within a sentence a list reads with commas.
             places = {
-                name: escape(self.show(name, values.get(name) if name in visible else None, language))
-                for name in slot.fields
+                name: escape(", ".join(value) if isinstance(value, list) else self.show(name, value, language))
+                for name, value in held.items()
             }
             yield slot.name, None if own else Markdown(filled(escape(wording[slot.name]), places))
 

@@ -14,21 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octo_cli import credentials
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
 from octo_cli.errors import InvalidAnswer, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
-from octo_cli.reasoning.models.metering import total
 from octo_cli.settings import OFFLINE, Settings
 from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import CheckpointRecord, Inspection
-from octo_cli.wire.work import ThreadRecord, Usage
+from octo_cli.wire.work import ThreadRecord, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -111,7 +109,7 @@ class Engine:
             record = await self.record(thread_id)
             state = await self.state(thread_id)
             details = await asyncio.to_thread((await self._open()).thread_details, thread_id)
-            usage = total(details.turn_usage if details else {}) or Usage(model=self.settings.model)
+            usage = total(details.turn_usage.values() if details else ()) or Usage(model=self.settings.model)
             return summarised(record, state, questions_of(state, thread_id), usage=usage)
 
     async def asked(self, thread_id: str) -> frozenset[str]:
@@ -336,6 +334,8 @@ class Engine:
 
 
 def _key_for(provider: str) -> str | None:
+    from octo_cli import credentials
+
     found = credentials.find(provider, os.environ)
     return found.secret if found else None
 

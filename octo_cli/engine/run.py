@@ -13,7 +13,6 @@ from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, said, words
-from octo_cli.reasoning.models.metering import total
 from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
@@ -29,7 +28,7 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import Plan, StepResult, ThreadRecord, ThreadStatus, Usage
+from octo_cli.wire.work import Plan, StepResult, ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.types import Command, StateSnapshot
@@ -184,17 +183,20 @@ class Run:
         try:
             async with aclosing(cast("AsyncGenerator[Any]", chunks)) as drained:
                 async for chunk in drained:
-                    for event in (*self._unheard(), *_events(chunk)):
+                    for warned in self._unheard():
+                        yield warned
+                    for event in _events(chunk):
                         if isinstance(event, Warned):
                             self.warnings.append({"code": event.code, "message": event.message})
                         yield event
-                        if isinstance(event, StepFinished) and (used := total(self._spent)):
+                        if isinstance(event, StepFinished) and (used := total(self._spent.values())):
                             yield UsageChanged(used)
         except GraphRecursionError as error:
             raise Failed("went_in_circles", thread=self.thread_id) from error
 
     def _warn(self, code: str, **values: object) -> None:
         message = self._say(f"warning.{code}", **{name: said(value, self._say) for name, value in values.items()})
+        self.warnings.append({"code": code, "message": message})
         self._unsaid.append(Warned(code, message))
 
     def _unheard(self) -> list[Warned]:
@@ -206,9 +208,11 @@ class Run:
         state = await self.engine.state(self.thread_id)
         questions = questions_of(state, self.thread_id)
         record = await asyncio.to_thread(self._put_down, state, questions, kit.active_seconds())
+        for event in self._unheard():
+            yield event
         for question in questions:
             yield InterruptRaised(question)
-        usage = total(self._spent) or Usage(model=self.engine.settings.model)
+        usage = total(self._spent.values()) or Usage(model=self.engine.settings.model)
         yield UsageChanged(usage)
         summary = summarised(record, state, questions, usage=usage, format=self.format)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))

@@ -42,7 +42,7 @@ class Request(Struct, frozen=True):
 
 
 class Rewording(Struct, frozen=True):
-    """What a person said of a draft (`feedback`), and the wording that is in it."""
+    """The wording a draft has, and what a person said of it (`feedback`, "" when only values changed)."""
 
     feedback: str
     wording: Mapping[str, str]
@@ -139,12 +139,12 @@ class Reasoner(Protocol):
         ...
 
     async def phrase(
-        self, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None = None
+        self, paper: Paper, values: Mapping[str, Any], language: Language, before: Rewording | None = None
     ) -> Mapping[str, str]:
         """Wording for the clauses the paper leaves open, by slot; one left out keeps the template's own words.
 
         It holds no value: `{field}` stands where one belongs, `{field:을/를}` with the Korean particle it asks for.
-        `asked` is what a person wants changed of the wording there is.
+        `before` is the wording there is; {} leaves it to the caller whether that still fits.
         """
         ...
 

@@ -31,7 +31,7 @@ class Offline:
         return extraction.extract(request, paper.fields)
 
     async def phrase(
-        self, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None = None
+        self, paper: Paper, values: Mapping[str, Any], language: Language, before: Rewording | None = None
     ) -> Mapping[str, str]:
         return {}
 

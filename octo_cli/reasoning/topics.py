@@ -32,6 +32,10 @@ _ASKING_EN: Final = lazy(
 )
 _TRAILING_EN: Final = lazy(r"\s+(?:in|from|within)\s+(?:my|our)\s+(?:notes|files|documents|folders?)|,?\s*please", re.I)
 _PARTICLE: Final = lazy(r"(?<=[가-힣]{2})(?:은|는|이|가|을|를|에서|에게|이란|란|도|만)$")
+# A phrase in quotes is to be found as it stands, so it keeps them, and a dash that leaves it out.
+_PHRASE: Final = re.compile(
+    r"""(-?(?:"[^"\s]+\s[^"]*"|“[^“”\s]+\s[^“”]*”))(?:(?:은|는|이|가|을|를|에서|이란|란|도|만)(?![가-힣]))?"""
+)
 _LONGEST: Final = 2000
 
 
@@ -40,5 +44,12 @@ def topic_of(text: str) -> str:
     clipped = " ".join(text[:_LONGEST].split())
     bare = _TRAILING_EN.sub("", _ASKING_EN.sub("", clipped, count=1))
     bare = _CARRYING.sub(" ", _ASKING.sub(" ", bare))
-    words = [_PARTICLE.sub("", word.strip(" ?？!.,~'\"“”‘’()")) for word in bare.split()]
-    return " ".join(word for word in words if word) or clipped
+    pieces = _PHRASE.split(bare)
+    # Every second piece is a phrase.
+    words = [word for at, piece in enumerate(pieces) for word in ([piece] if at % 2 else _bare_words(piece))]
+    return " ".join(words) or clipped
+
+
+def _bare_words(text: str) -> list[str]:
+    words = (_PARTICLE.sub("", word.strip(" ?？!.,~'\"“”‘’()")) for word in text.split())
+    return [word for word in words if word]

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Language, language_of, language_of_locale
-from octo_cli.settings.keys import FORMATS, KEYS, Key
+from octo_cli.settings.keys import FORMATS, KEYS, Key, is_list
 from octo_cli.settings.readers import Place, Source, duration, length
 from octo_cli.settings.sections import (
     ApprovalSettings,
@@ -35,15 +35,19 @@ __all__ = [
     "Folders",
     "Key",
     "ModelSettings",
+    "Place",
     "SearchSettings",
     "Settings",
     "Source",
     "WebSettings",
+    "config_file_of",
     "duration",
+    "is_list",
     "length",
     "make_private",
     "octo_folders",
     "resolve",
+    "write_private",
 ]
 
 Environment = Mapping[str, str]
@@ -122,7 +126,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
     Raises UsageError for a value or a file that cannot be taken, naming which and what is accepted.
     """
     folders = octo_folders(environment)
-    config_file = _config_file(flags, environment, folders, cwd)
+    config_file = config_file_of(flags, environment, cwd)
     layers = (
         _Layer("flag", {key.name: flags.get(key.flag) for key in KEYS if key.flag}, "", cwd),
         _Layer("environment", {key.name: environment.get(key.variable) for key in KEYS if key.variable}, "", cwd),
@@ -177,11 +181,34 @@ def octo_folders(environment: Environment) -> Folders:
     )
 
 
+def config_file_of(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Path:
+    """The user's settings file: the one named, which has to exist, or the usual one, which need not."""
+    named = flags.get("config") or environment.get("OCTO_CONFIG")
+    if not named:
+        return octo_folders(environment).config / CONFIG_FILE
+    path = (cwd / Path(named).expanduser()).absolute()
+    if not path.is_file():
+        raise UsageError("config_missing", file=str(path))
+    return path
+
+
 def make_private(folder: Path) -> None:
     """Make `folder` and what is missing above it, for their owner alone. Raises OSError."""
     for path in (*reversed(folder.parents), folder):
         if not path.exists():
             path.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put `content` at `path` in one step, for its owner alone; a link stays one. Raises OSError."""
+    path = path.resolve()
+    make_private(path.parent)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    # Never readable by others, not even for the moment before a chmod.
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        file.write(content)
+    fresh.replace(path)
 
 
 _BY_NAME: Final = {key.name: key for key in KEYS}
@@ -205,7 +232,7 @@ class _Layer(NamedTuple):
     folder: Path
 
     def place(self, key: Key) -> Place:
-        named = {"flag": f"--{str(key.flag).replace('_', '-')}", "environment": str(key.variable)}
+        named = {"flag": str(key.option), "environment": str(key.variable)}
         return Place(self.source, named.get(self.source, f"{self.file}: {key.name}"), self.folder)
 
 
@@ -256,16 +283,6 @@ def _refuse_unknown(values: Mapping[str, Any], path: Path, *, project: bool) -> 
             raise UsageError("config_unknown_key", file=str(path), key=name, accepted=accepted)
         if project and not _BY_NAME[name].safe:
             raise UsageError("config_unsafe_key", file=str(path), key=name, accepted=accepted)
-
-
-def _config_file(flags: Mapping[str, Any], environment: Environment, folders: Folders, cwd: Path) -> Path:
-    named = flags.get("config") or environment.get("OCTO_CONFIG")
-    if not named:
-        return folders.config / CONFIG_FILE
-    path = (cwd / Path(named).expanduser()).absolute()
-    if not path.is_file():
-        raise UsageError("config_missing", file=str(path))
-    return path
 
 
 def _fixed_now(environment: Environment) -> datetime | None:

@@ -23,6 +23,15 @@ class Key(NamedTuple):
     variable: str | None = None
     safe: bool = False
 
+    @property
+    def option(self) -> str | None:
+        """The flag as it is typed."""
+        return f"--{self.flag.replace('_', '-')}" if self.flag else None
+
+
+def is_list(key: Key) -> bool:
+    return key.read in (read.texts, read.paths)
+
 
 KEYS: Final = (
     Key("lang", read.choice(*LANGUAGES), flag="lang", variable="OCTO_LANG", safe=True),

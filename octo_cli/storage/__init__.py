@@ -7,6 +7,7 @@ quick. Its methods may be called from any thread; `database` says when they must
 from pathlib import Path
 from types import TracebackType
 
+from octo_cli.errors import StorageError
 from octo_cli.storage.audit import Audit, AuditEntry, AuditRow
 from octo_cli.storage.checkpoints import CheckpointRow, Checkpoints
 from octo_cli.storage.database import Database, open_database
@@ -41,6 +42,14 @@ class Storage(Threads, Questions, Audit, Papers, Leases, Checkpoints):
     @property
     def path(self) -> Path:
         return self._database.path
+
+    def check(self) -> None:
+        """Look at every page and take the write lock once. Raises StorageError when the database is not sound."""
+        ((verdict,), *_) = self._database.read("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise StorageError("storage_corrupt", path=str(self.path), detail=str(verdict))
+        with self._database.write():
+            pass
 
     def close(self) -> None:
         self._database.close()

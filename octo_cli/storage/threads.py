@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from functools import reduce
 from itertools import islice
 from typing import Any, Final, TypedDict, Unpack
 from unicodedata import normalize
@@ -15,7 +14,7 @@ from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, refuse_if_held
 from octo_cli.storage.moments import stamp, wall_clock
-from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage
+from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 PREFIX: Final = 4
 LAST: Final = "last"
@@ -58,8 +57,7 @@ class ThreadDetails(Struct, frozen=True):
     @property
     def usage(self) -> Usage | None:
         """What the whole thread has used; None when no model was ever asked."""
-        used = [*([self.past_usage] if self.past_usage else ()), *self.turn_usage.values()]
-        return reduce(Usage.__add__, used) if used else None
+        return total((*((self.past_usage,) if self.past_usage else ()), *self.turn_usage.values()))
 
 
 class Changes(TypedDict, total=False):

@@ -116,7 +116,7 @@ def _usage(usage: Usage, say: Words) -> str:
         read=f"{usage.input_tokens:,}",
         cached=f"{usage.cached_tokens:,}",
         written=f"{usage.output_tokens:,}",
-        cost=f"{usage.cost_usd:.4f}",
+        cost=f"{usage.cost_usd:.6f}",
     )
 
 

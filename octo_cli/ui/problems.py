@@ -4,6 +4,7 @@ import json
 import sys
 from typing import Any, Final
 
+from octo_cli.credentials import scrub
 from octo_cli.errors import OctoError
 from octo_cli.i18n import Words, describe, said
 from octo_cli.ui.cells import clip
@@ -15,7 +16,9 @@ _LONGEST_VALUE: Final = 300
 
 def worded(error: OctoError, say: Words) -> Problem:
     """The sentence and the hint of an error, with its values made safe and short enough to show."""
-    values = {name: clip(one_line(str(said(value, say))), _LONGEST_VALUE) for name, value in error.values.items()}
+    values = {
+        name: clip(one_line(scrub(str(said(value, say)))), _LONGEST_VALUE) for name, value in error.values.items()
+    }
     if not say.has(f"error.{error.code}"):
         return Problem(error.code, say("error.unworded", code=error.code))
     return Problem(error.code, *describe(OctoError(error.code, **values), say))

@@ -61,6 +61,13 @@ class TerminalFace(PlainFace):
         if not self.quiet:
             self.note(self.style.quiet(self.say("chat.opening")))
 
+    def offer(self, server: str, commands: Sequence[str]) -> None:
+        """Say that a model server runs on this machine, and how to work with it."""
+        if not self.quiet:
+            self.note(self.say("chat.local_model", server=server))
+            for command in commands:
+                self.note(f"  → {command}")
+
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
         if question.tool is not None:

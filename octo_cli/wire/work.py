@@ -1,5 +1,7 @@
 """Work: what was asked, what was planned, what came of it."""
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -92,6 +94,12 @@ class Usage(Struct, frozen=True):
             cost_usd=round(self.cost_usd + other.cost_usd, 10),
             cached_tokens=self.cached_tokens + other.cached_tokens,
         )
+
+
+def total(used: Iterable[Usage]) -> Usage | None:
+    """All of it together; None when no model was asked."""
+    parts = list(used)
+    return reduce(Usage.__add__, parts) if parts else None
 
 
 class StepResult(Struct, frozen=True):

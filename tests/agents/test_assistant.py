@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from octo_cli.agents import Done, Kit, StepState, Task
 from octo_cli.agents.assistant import as_assistant
 from octo_cli.agents.loop import MOST_MODEL_CALLS, MOST_TOOL_CALLS
 from octo_cli.agents.tools import Tool, parameters
-from octo_cli.errors import ModelError
+from octo_cli.errors import ModelError, StorageError
 from octo_cli.reasoning.models import LanguageModels
 from octo_cli.reasoning.offline import Offline
 from octo_cli.settings import ModelSettings
@@ -73,6 +74,8 @@ class Story:
         self.folder = folder
         self.server = server
         self.saver = InMemorySaver()
+        # Whether the process "dies" after the effect, before anything of it could be saved.
+        self.breaks = False
 
     async def tools(self, kit: Kit) -> Sequence[Tool]:
         text = parameters(1, text={"type": "string"}, times={"type": "integer"})
@@ -86,6 +89,8 @@ class Story:
 
     async def put(self, args: Mapping[str, Any], kit: Kit) -> Any:
         self.effects.append(args["text"])
+        if self.breaks:
+            raise StorageError("storage_full", path="x")
         return "put"
 
     def run(self, given: Any = INPUT, *, assisted: bool = True) -> dict[str, Any]:
@@ -245,6 +250,21 @@ def test_a_thread_that_waits_in_the_loop_survives_a_process_without_a_model(tmp_
         assert (result(state)["text"], story.effects) == ("ok", ["a"])
 
 
+def test_a_call_that_broke_off_is_asked_for_again(tmp_path: Path) -> None:
+    with scripted(calls(("put", {"text": "a"})), "ok") as server:
+        story = Story(tmp_path, server)
+        asked = story.run()
+        story.breaks = True
+        with pytest.raises(StorageError):
+            story.answer(asked, a={"action": "approve"})
+        story.breaks = False
+        asked = story.run(None)
+        assert story.effects == ["a"]
+        assert "may have happened already" in asked["__interrupt__"][0].value["message"]
+        done = result(story.answer(asked, a={"action": "edit", "args": {"text": "b"}}))
+        assert (done["status"], story.effects) == ("completed", ["a", "b"])
+
+
 def test_a_rule_that_denies_is_told_and_nothing_runs(tmp_path: Path) -> None:
     with scripted(calls(("put", {"text": "a"})), "ok") as server:
         story = Story(tmp_path, server, '[approvals]\nallow = ["put"]\ndeny = ["put:a*"]')
@@ -260,3 +280,36 @@ def test_what_a_tool_returns_stays_data(tmp_path: Path) -> None:
         assert len(story.run()["__interrupt__"]) == 1
         assert story.effects == []
         assert [message["role"] for message in server.requests[-1].body["messages"]].count("system") == 1
+
+
+def test_an_edited_call_is_held_against_the_rules_too(tmp_path: Path) -> None:
+    with scripted(calls(("put", {"text": "a"})), "ok") as server:
+        story = Story(tmp_path, server, '[approvals]\ndeny = ["put:z*"]')
+        done = result(story.answer(story.run(), a={"action": "edit", "args": {"text": "zz"}}))
+        assert (done["data"]["calls"], story.effects) == ([{"tool": "put", "status": "denied"}], [])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_a_model_calls_nothing_runs_unasked_and_it_ends(tmp_path: Path, seed: int) -> None:
+    chance, leave = random.Random(seed), set[str]()
+
+    def nonsense(_: object) -> Reply:
+        arguments = [{"text": f"t{chance.random()}"}, {"text": 7}, {}, [], {"text": "x", "more": 1}, "null"]
+        names = ["put", "put", "look", "explode", ""]
+        wanted = [(chance.choice(names), chance.choice(arguments)) for _ in range(chance.randint(0, 7))]
+        return Reply(text="Done." if not wanted else None, tools=tuple(wanted))
+
+    with serving() as server:
+        server.otherwise(nonsense)
+        story = Story(tmp_path, server)
+        state = story.run()
+        while asked := state.get("__interrupt__"):
+            answers: dict[str, dict[str, Any]] = {}
+            for question in asked:
+                action = chance.choice(["approve", "reject", "defer"])
+                answers[question.id] = {"action": action}
+                leave |= {question.value["fields"][0]["value"]} if action == "approve" else set()
+            state = story.run(Command(resume=answers))
+        assert result(state)["status"] in ("completed", "failed")
+        assert set(story.effects) <= leave
+        assert len(server.requests) <= 2 * MOST_MODEL_CALLS

@@ -81,7 +81,7 @@ def test_korean_is_found_inside_words(query: str, marked: str, index: FolderInde
     found = index.search(query)
     assert paths(found) == ["notes/law.md"]
     assert f"**{marked}**" in snippets(found)[0]
-    assert found.files[0].places[0].line == 5
+    assert found.files[0].places[0].number == 5
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_name_and_heading_weigh_more_than_text(index: FolderIndex, notes: Path) 
     put(notes, 텃밭=filler, b=f"# 텃밭\n\n{filler}", c=f"텃밭\n\n{filler}", **{f"x{n}": filler for n in range(20)})
     assert paths(index.search("텃밭"))[:2] == ["notes/b.md", "notes/c.md"]
     named = next(file for file in index.search("텃밭").files if file.path == "notes/텃밭.md")
-    assert [(place.line, place.snippet) for place in named.places] == [(1, "그 밖의 이야기가 길게 이어진다.")]
+    assert [(place.number, place.snippet) for place in named.places] == [(1, "그 밖의 이야기가 길게 이어진다.")]
 
 
 def test_five_files_and_three_lines_at_most(index: FolderIndex, notes: Path) -> None:
@@ -161,7 +161,7 @@ def test_five_files_and_three_lines_at_most(index: FolderIndex, notes: Path) -> 
     found = index.search("보증금")
     assert [len(file.places) for file in found.files] == [3] * 5
     assert found.matching == 8
-    assert [place.line for place in found.files[0].places] == [1, 2, 3]
+    assert [place.number for place in found.files[0].places] == [1, 2, 3]
 
 
 def test_the_heading_above_a_line(index: FolderIndex, notes: Path) -> None:
@@ -172,9 +172,14 @@ def test_the_heading_above_a_line(index: FolderIndex, notes: Path) -> None:
     assert index.search("squid").files[0].places[0].heading == "다음"
 
 
+def test_a_heading_is_shown_without_its_sign_and_forges_no_list(index: FolderIndex, notes: Path) -> None:
+    put(notes, law="# 주거\n\n## 3. 대항력 ##\n\n내용\n")
+    assert snippets(index.search("대항력")) == ["3\\. **대항력** \\#\\#"]
+
+
 def test_line_numbers_are_those_of_an_editor(index: FolderIndex, notes: Path) -> None:
     (notes / "a.txt").write_bytes("하나\u2028\x0b둘\x0c\x85셋\r\n\r\n고래\r\n".encode())
-    assert index.search("고래").files[0].places[0].line == 3
+    assert index.search("고래").files[0].places[0].number == 3
 
 
 def test_a_long_line_is_cut_around_the_match(index: FolderIndex, notes: Path) -> None:
@@ -217,7 +222,7 @@ def test_files_that_count(name: str, index: FolderIndex, notes: Path) -> None:
 def test_encodings(raw: bytes, index: FolderIndex, notes: Path) -> None:
     (notes / "a.txt").write_bytes(raw)
     found = index.search("고래")
-    assert found.files[0].places[0].line == 2
+    assert found.files[0].places[0].number == 2
     assert snippets(found)[0] == "**고래**와 바다"
 
 
@@ -275,6 +280,22 @@ def test_hidden_and_machine_made_folders_are_left_out(index: FolderIndex, notes:
     found = index.search("고래")
     assert paths(found) == ["notes/kept/a.md"]
     assert found.skipped == ()
+
+
+def test_what_git_ignores_is_left_out(index: FolderIndex, notes: Path) -> None:
+    for name in ("build", "src/build", "src/deep"):
+        (notes / name).mkdir(parents=True)
+        put(notes / name, a="고래")
+    put(notes, top="고래", kept="고래")
+    put(notes / "src", top="고래")
+    (notes / ".gitignore").write_text("/build/\n/top.md\n!kept.md\n", encoding="utf-8")
+    (notes / "src" / ".gitignore").write_text("deep\n", encoding="utf-8")
+    assert sorted(paths(index.search("고래"))) == ["notes/kept.md", "notes/src/build/a.md", "notes/src/top.md"]
+    (notes / ".gitignore").write_text("*.md\n", encoding="utf-8")
+    (notes / "src" / ".gitignore").write_text("!top.md\n", encoding="utf-8")
+    assert paths(index.search("고래")) == ["notes/src/top.md"]
+    (notes / ".gitignore").write_text("!\n", encoding="utf-8")
+    assert index.search("고래").searched == 6
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -571,6 +592,30 @@ def test_what_may_not_be_read_is_named_and_a_closed_data_folder_does_not_matter(
     assert done.stdout.strip() == (
         "['notes/a.md'] [('notes/closed.md', 'unreadable'), ('notes/shut', 'unreadable')] 1"
     ), done.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from octo_cli.agents.folders import FolderIndex
+asked = iter(range(1000))
+def stopped():
+    # The walk asks once, then every batch of the index does.
+    if next(asked) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return False
+FolderIndex(Path(sys.argv[1]), [Path(sys.argv[2])]).search("고래", stopped=stopped)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs kill -9")
+def test_a_killed_process_leaves_an_index_that_goes_on(index: FolderIndex, notes: Path, tmp_path: Path) -> None:
+    put(notes, **{f"n{n}": f"고래 {n}" for n in range(250)})
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "data" / "search.sqlite"), str(notes)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == -9
+    assert rows(tmp_path, "SELECT count(*) FROM files") == [(200,)]
+    assert index.search("고래").matching == 250
+    assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
 
 
 SEARCH = """

@@ -1,7 +1,7 @@
 """A simple agent as a sub-graph: it works, it asks, it goes on with the answer, and its failure is a result."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,18 @@ def test_a_failure_is_a_result(tmp_path: Path, error: Exception, code: str) -> N
     done = asyncio.run(graph_of(work).ainvoke(INPUT, CONFIG, context=kit(tmp_path)))
     result = done["results"]["1"]
     assert (result["status"], result["problem"]["code"]) == ("failed", code)
+
+
+@pytest.mark.parametrize("kind", [ValueError, lambda said: Failed("output_unwritable", reason=said)])
+def test_a_failure_that_quotes_a_key_leaves_it_out_of_the_thread(
+    tmp_path: Path, kind: Callable[[str], Exception]
+) -> None:
+    async def work(task: Task, kit: Kit) -> Done | Ask:
+        raise kind("401 for sk-test-0123456789abcdefWXYZ")
+
+    done = asyncio.run(graph_of(work).ainvoke(INPUT, CONFIG, context=kit(tmp_path)))
+    assert "401 for ***" in done["results"]["1"]["problem"]["message"]
+    assert "sk-test" not in str(done)
 
 
 def test_what_resume_can_mend_is_no_result(tmp_path: Path) -> None:

@@ -25,10 +25,28 @@ HEAVY = (
     [
         (["--version"], (*HEAVY, "typer", "click", "msgspec", "sqlite3", "asyncio", "importlib.metadata")),
         (["--help"], ("pydantic", "langgraph", "langchain_core", "prompt_toolkit", "sqlite3", "asyncio")),
-        (["threads", "list"], ("pydantic", "langgraph", "langchain_core", "langsmith", "prompt_toolkit", "jinja2")),
+        (
+            ["threads", "list"],
+            (
+                "octo_cli.reasoning.models",
+                "pydantic",
+                "langgraph",
+                "langchain_core",
+                "langsmith",
+                "prompt_toolkit",
+                "jinja2",
+            ),
+        ),
         (
             ["threads", "list", "--json"],
             ("pydantic", "langgraph", "langchain_core", "rich", "prompt_toolkit", "jinja2"),
+        ),
+        (["config", "get", "model"], HEAVY),
+        (["auth", "status"], HEAVY),
+        (["doctor"], (*HEAVY, "httpx")),
+        (
+            ["ask", "안녕하세요"],
+            ("langchain", "langchain_openai", "openai", "genai_prices", "keyring", "octo_cli.credentials"),
         ),
         (["inbox", "--json"], ("pydantic", "langgraph", "langchain_core", "rich", "prompt_toolkit", "jinja2")),
     ],

@@ -40,13 +40,11 @@ def test_the_two_commands_come_first_and_are_those_of_the_main_job(page: Path) -
     assert tests == "pip install uv && uv run pytest"
 
 
-@page_by_name
-def test_every_setting_is_listed_with_where_it_may_be_given(page: Path) -> None:
-    safe = {"README.md": {True: "yes", False: "no"}, "README.ko.md": {True: "가능", False: "불가"}}[page.name]
+@pytest.mark.parametrize(("name", "safe"), [("settings.md", ("no", "yes")), ("settings.ko.md", ("불가", "가능"))])
+def test_every_setting_is_listed_with_where_it_may_be_given(name: str, safe: tuple[str, str]) -> None:
+    page = PROJECT / "docs" / name
     listed = {row[0]: row[1:4] for row in rows(page) if row[0].strip("`") in {key.name for key in KEYS}}
-    assert listed == {
-        f"`{key.name}`": [ticked(key.flag and f"--{key.flag}"), ticked(key.variable), safe[key.safe]] for key in KEYS
-    }
+    assert listed == {f"`{key.name}`": [ticked(key.option), ticked(key.variable), safe[key.safe]] for key in KEYS}
 
 
 @page_by_name

@@ -51,7 +51,7 @@ def test_missing_agent_is_named_and_what_helps_instead(text: str, word: str) -> 
 
 
 def test_open_request_says_honestly_that_a_model_is_needed() -> None:
-    assert "runs offline only" in said("Please write me a poem about the sea")
+    assert "need a language model" in said("Please write me a poem about the sea")
 
 
 def test_only_agents_that_are_here_are_offered() -> None:

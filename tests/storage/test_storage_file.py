@@ -12,7 +12,8 @@ import pytest
 
 from octo_cli.errors import StorageError
 from octo_cli.storage import open_storage, storage_errors
-from tests.storage.storage_samples import add_thread, child, entry
+from octo_cli.storage.schema import MIGRATIONS, VERSION
+from tests.storage.storage_samples import AT, add_thread, child, entry
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 needs_mount = pytest.mark.skipif(not IS_ROOT, reason="a small disk of its own needs root to mount")
@@ -135,6 +136,25 @@ def test_a_row_that_is_no_question_is_corrupt(tmp_path: Path, value: str) -> Non
         with pytest.raises(StorageError) as caught:
             storage.questions()
     assert caught.value.code == "storage_corrupt"
+
+
+def test_an_older_file_is_brought_up_to_date_with_all_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "octo.db"
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(MIGRATIONS[0])
+        old.execute("UPDATE octo_schema SET version = 1")
+        old.execute(
+            "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
+            " VALUES ('thread-1', '임대차계약서', 'active', 'u', ?, ?, 1)",
+            (AT, AT),
+        )
+    with open_storage(path) as storage:
+        details = storage.thread_details("thread-1")
+        assert details is not None
+        assert (details.turn_usage, details.usage) == ({}, None)
+        assert storage.threads()[0].title == "임대차계약서"
+    with closing(sqlite3.connect(path)) as now:
+        assert now.execute("SELECT version FROM octo_schema").fetchone() == (VERSION,)
 
 
 def test_a_newer_file_is_refused_untouched(tmp_path: Path) -> None:

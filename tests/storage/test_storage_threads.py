@@ -9,7 +9,7 @@ import pytest
 
 from octo_cli.errors import NotFound, ThreadBusy, UsageError
 from octo_cli.storage import Storage, ThreadDetails, open_storage
-from octo_cli.wire.work import ThreadRecord
+from octo_cli.wire.work import ThreadRecord, Usage
 from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry, later, question
 
 
@@ -257,3 +257,13 @@ def test_ten_thousand_threads_are_listed_and_found_by_index(storage: Storage) ->
         # Only the handful that match a reference are sorted.
         assert "TEMP B-TREE" not in plan or "MULTI-INDEX OR" in plan, plan
     other.close()
+
+
+def test_what_models_used_is_kept_by_turn_and_added_up(storage: Storage) -> None:
+    add_thread(storage)
+    first, second = Usage("openai:a", 1, 10, 2, 0.5, 4), Usage("openai:b", 2, 20, 3, 0.25)
+    storage.touch("thread-1", now=NOW, past_usage=first, turn_usage={"": first, "1": second})
+    details = storage.thread_details("thread-1")
+    assert details is not None
+    assert details.turn_usage == {"": first, "1": second}
+    assert details.usage == Usage("openai:a, openai:b", 4, 40, 7, 1.25, 8)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,8 @@ from octo_cli.wire.forms import Answer, FieldValue
 from octo_cli.wire.work import Language, Step
 
 NAME = "contract"
+# No field's name has a dot.
+_WORDING: Final = "wording."
 
 
 class ContractState(StepState, total=False):
@@ -95,17 +97,24 @@ class Draft:
     async def wording(self, values: Mapping[str, Any], *, settled: bool) -> dict[str, Any]:
         """The state's `wording` for these values: made once they are settled, and anew when they change.
 
-        When a person asks for a change of the draft it is put to the mind too, if there is wording to change.
+        What a person wants changed of the draft is put to the mind too, if there is wording to change.
         """
         kept: dict[str, Any] = self.state.get("wording") or {"of": None, "clauses": {}}
-        of = {slot.name: {name: values.get(name) for name in slot.fields} for slot in self.paper.slots(values)}
-        asked = None
-        if self.answer is not None and self.answer.action == "revise" and kept["clauses"]:
-            asked = Rewording(self.answer.feedback or "", kept["clauses"])
-        if asked is None and (not settled or kept["of"] == of):
+        of = self.worded_from(values)
+        feedback = (self.answer.feedback or "") if self.answer and self.answer.action == "revise" else ""
+        wanted = bool(feedback and kept["clauses"])
+        if not wanted and (not settled or kept["of"] == of):
             return kept
-        clauses = await self.kit.mind.phrase(self.paper, values, self.language, asked)
+        before = Rewording(feedback, kept["clauses"]) if kept["clauses"] else None
+        clauses = await self.kit.mind.phrase(self.paper, values, self.language, before)
+        if not clauses and kept["of"] == of:
+            # What nobody could word anew stays as long as it fits.
+            return kept
         return {"of": of, "clauses": dict(clauses)}
+
+    def worded_from(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the open clauses are worded from, by slot."""
+        return {slot.name: {name: values.get(name) for name in slot.fields} for slot in self.paper.slots(values)}
 
     async def reviewed(self, values: Mapping[str, Any], text: str, *, by_mind: bool) -> Issues:
         """Remarks on the text. A form still to be filled in is a matter for the rules alone."""
@@ -137,6 +146,20 @@ class Draft:
             self.entry(event, actor=actor, field=name, old=_masked(old), new=_masked(new))
             for name, (old, new) in changes(self.fields, after).items()
         ]
+
+
+def with_wording(state: ContractState) -> dict[str, Any]:
+    """The state's fields as a version of the document keeps them, its wording among them."""
+    clauses = (state.get("wording") or {}).get("clauses", {})
+    worded = {f"{_WORDING}{slot}": FieldValue(clause, provenance="llm") for slot, clause in clauses.items()}
+    return {**state["fields"], **to_json(worded)}
+
+
+def without_wording(kept: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The fields of a version of a document, and the wording of its clauses by slot."""
+    fields = {name: field for name, field in kept.items() if not name.startswith(_WORDING)}
+    clauses = {name.removeprefix(_WORDING): kept[name]["value"] for name in kept.keys() - fields.keys()}
+    return fields, clauses
 
 
 def to_json(fields: Mapping[str, FieldValue]) -> dict[str, Any]:

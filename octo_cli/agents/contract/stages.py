@@ -8,7 +8,7 @@ import msgspec
 from langgraph.runtime import Runtime
 
 from octo_cli.agents.contract import fields as drafting
-from octo_cli.agents.contract.draft import NAME, ContractState, Draft, in_thread, to_json
+from octo_cli.agents.contract.draft import NAME, ContractState, Draft, in_thread, to_json, without_wording
 from octo_cli.agents.contract.fields import Fields, Issues
 from octo_cli.agents.contract.questions import Page, question
 from octo_cli.agents.contract.writing import shown_path, written
@@ -18,7 +18,7 @@ from octo_cli.errors import NotFound
 from octo_cli.i18n import words
 from octo_cli.reasoning.models.metering import working_on
 from octo_cli.wire.events import DocumentReady, StepProgress
-from octo_cli.wire.forms import Answer, Issue, Level
+from octo_cli.wire.forms import Answer, FieldValue, Issue, Level
 from octo_cli.wire.work import Insight, Problem, Step
 
 Update = dict[str, Any]
@@ -90,7 +90,10 @@ async def initialize(draft: Draft) -> Update:
     known = await in_thread(draft.kit.storage.document, inputs["document_id"], inputs.get("version"))
     if known is None:
         raise NotFound("document_not_found", ref=inputs["document_id"])
-    return {**settled, "fields": known.fields, "language": known.language}
+    fields, clauses = without_wording(known.fields)
+    values = drafting.values_of(msgspec.convert(fields, dict[str, FieldValue]))
+    wording = {"of": draft.worded_from(values), "clauses": clauses}
+    return {**settled, "fields": fields, "language": known.language, "wording": wording}
 
 
 async def collect_context(draft: Draft) -> Update:
@@ -214,4 +217,10 @@ def _detail(answer: Answer) -> dict[str, Any] | None:
 
 
 def _insights(found: Mapping[str, tuple[Issue, ...]]) -> list[Insight]:
-    return [Insight("review", issue.message, _IMPORTANCE[issue.level]) for issues in found.values() for issue in issues]
+    return [
+        Insight("review", _sourced(issue), _IMPORTANCE[issue.level]) for issues in found.values() for issue in issues
+    ]
+
+
+def _sourced(issue: Issue) -> str:
+    return f"{issue.message} ({issue.ref})" if issue.ref else issue.message

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from octo_cli.agents.contract.draft import Draft, in_thread
+from octo_cli.agents.contract.draft import Draft, in_thread, with_wording
 from octo_cli.agents.contract.fields import values_of
 from octo_cli.documents.files import write_once
 from octo_cli.errors import StorageError
@@ -26,7 +26,7 @@ async def written(draft: Draft) -> Artifact:
         language=draft.language,
         doc_hash=state["doc_hash"],
         text=state["draft"],
-        fields=state["fields"],
+        fields=with_wording(state),
         path=str(_target(draft, version)),
     )
     # The first reservation of this very text counts: a second try after a crash writes the same file, wherever it runs.

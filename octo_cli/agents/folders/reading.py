@@ -1,24 +1,44 @@
-"""Which files of a folder count, and what text they hold. Reads, never writes; follows no link; knows no index."""
+"""Which files count, and what text the plain ones hold. Reads, never writes; follows no link; knows no index."""
 
 import codecs
+import hashlib
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from octo_cli.values.text import clean, one_line
 
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
 MARKDOWN: Final = frozenset({b".md", b".markdown"})
-SUFFIXES: Final = MARKDOWN | {b".txt", b".text", b".rst", b".org", b".csv", b".tsv"}
+TEXT: Final = frozenset({b".txt", b".text", b".rst", b".org", b".csv", b".tsv", b".log", b".tex"})
+_CODE: Final = """
+    py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs m mm swift dart rb php pl pm
+    lua r jl ex exs erl hs ml mli clj cljs lisp el vim sh bash zsh fish ps1 bat sql graphql proto vue svelte css scss
+    less json jsonc yaml yml toml ini cfg conf xml gradle cmake tf j2
+"""
+CODE: Final = frozenset(f".{suffix}".encode() for suffix in _CODE.split())
+# What only a parser can read, by the kind `formats` knows it by.
+FORMATS: Final[Mapping[bytes, str]] = MappingProxyType(
+    {b".pdf": "pdf", b".docx": "docx", b".html": "html", b".htm": "html", b".xhtml": "html"}
+)
+SUFFIXES: Final = MARKDOWN | TEXT | CODE | FORMATS.keys()
 LARGEST: Final = 5 * 1024 * 1024
+# Pictures and fonts weigh more than the words between them.
+LARGEST_PACKED: Final = 50 * 1024 * 1024
 # Hidden ones (.git, .venv) are left out by their dot.
 _NOT_WRITTEN_BY_HAND: Final = frozenset({b"node_modules", b"__pycache__", b"venv", b"CVS"})
 
-Reason = Literal["binary", "too_large", "unreadable", "link"]
+Reason = Literal["binary", "too_large", "unreadable", "link", "encrypted", "broken", "no_text", "slow"]
+# What a place in a file is counted by.
+Unit = Literal["line", "page", "paragraph"]
 
 
 class Stamp(NamedTuple):
@@ -36,24 +56,59 @@ class Skipped(NamedTuple):
     reason: Reason
 
 
+@dataclass(frozen=True)
+class Paper:
+    """A finished document of Octo's own. `path` is its file, `doc_hash` "sha256:…" of the text that `load` returns."""
+
+    document_id: str
+    title: str
+    version: int
+    path: Path
+    doc_hash: str
+    load: Callable[[], str]
+
+
+class Shelf(NamedTuple):
+    """One person's finished documents in one database; `name` tells it from every other."""
+
+    name: str
+    papers: tuple[Paper, ...]
+
+
 @dataclass(slots=True)
 class Survey:
     """What stands in the folders now. Paths are bytes, because a file name need not be text.
 
-    `roots` are the folders that are there, each with the name it is shown by.
+    `roots` are the folders that are there, each with the name it is shown by. A shelf is a root too, under a name no
+    folder can have, and `papers` are what stands on it.
     """
 
     roots: dict[bytes, str] = field(default_factory=dict)
     missing: list[Path] = field(default_factory=list)
     files: dict[bytes, Stamp] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    papers: dict[bytes, Paper] = field(default_factory=dict)
+
+    def add(self, shelf: Shelf) -> None:
+        """Search `shelf` too. A file in the folders that is one of its papers is not searched twice."""
+        root = b"\0" + shelf.name.encode(errors="surrogateescape")
+        self.roots[root] = shelf.name
+        for paper in shelf.papers:
+            path = root + _SEPARATOR + paper.document_id.encode() + b".md"
+            self.papers[path] = paper
+            self.files[path] = Stamp(paper.version, int(paper.doc_hash[-15:], 16), 0)
+            file = os.fsencode(os.path.realpath(paper.path))
+            if file in self.files and _is_copy(file, paper):
+                del self.files[file]
 
     def covers(self, path: bytes) -> bool:
         """Whether `path` lies in a folder that was walked, so that its absence means it is gone."""
         return any(is_inside(path, root) for root in self.roots)
 
     def shown(self, path: bytes) -> str:
-        """`path` as it is written for a person: from its folder's name on."""
+        """`path` as it is written for a person: from its folder's name on, or a paper's file."""
+        if paper := self.papers.get(path):
+            return _text(os.fsencode(paper.path))
         root = next((root for root in self.roots if is_inside(path, root)), path)
         inside = path.removeprefix(root).removeprefix(_SEPARATOR)
         return f"{self.roots[root]}/{_text(inside)}" if inside else self.roots[root]
@@ -82,8 +137,9 @@ def read(path: bytes) -> bytes:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a file")
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
+        most = largest(path)
+        raw = file.read(most + 1)
+    if len(raw) > most:
         raise OSError("too large")
     return raw
 
@@ -97,8 +153,28 @@ def text_of(raw: bytes) -> str | None:
     return clean(_OTHER_BREAKS.sub(" ", _COLOURS.sub("", text)))
 
 
-def is_markdown(path: bytes) -> bool:
-    return _suffix(path) in MARKDOWN
+def largest(path: bytes) -> int:
+    """The most bytes a file of this name may have."""
+    return LARGEST_PACKED if kind_of(path) in ("pdf", "docx") else LARGEST
+
+
+def kind_of(path: bytes) -> str | None:
+    """What `formats` reads the file as; None for plain text."""
+    return FORMATS.get(suffix_of(path))
+
+
+def unit_of(path: bytes) -> Unit:
+    units: dict[str | None, Unit] = {"pdf": "page", "docx": "paragraph"}
+    return units.get(kind_of(path), "line")
+
+
+def has_headings(path: bytes) -> bool:
+    """Whether `#` begins a heading in the file's text; a PDF has none, code has comments."""
+    return suffix_of(path) in MARKDOWN or kind_of(path) in ("docx", "html")
+
+
+def is_code(path: bytes) -> bool:
+    return suffix_of(path) in CODE
 
 
 def is_inside(path: bytes, root: bytes) -> bool:
@@ -155,9 +231,9 @@ def _strict(raw: bytes, encoding: str) -> str | None:
 
 def _walk(root: bytes, stopped: Callable[[], bool]) -> Iterator[tuple[bytes, "os.DirEntry[bytes] | None"]]:
     """Files that count and links below `root`, folder by folder; None for a folder that cannot be listed."""
-    waiting = [root]
+    waiting: list[tuple[bytes, tuple[_Rules, ...]]] = [(root, ())]
     while waiting and not stopped():
-        folder = waiting.pop()
+        folder, rules = waiting.pop()
         try:
             listed = _listed(folder)
         except FileNotFoundError:
@@ -165,10 +241,13 @@ def _walk(root: bytes, stopped: Callable[[], bool]) -> Iterator[tuple[bytes, "os
         except OSError:
             yield folder, None
             continue
+        rules += _rules_of(folder)
         for entry, is_folder in listed:
+            if _is_ignored(entry.path, rules, is_folder=is_folder):
+                continue
             if is_folder:
-                waiting.append(entry.path)
-            elif _leads_out(entry, root) if entry.is_symlink() else _suffix(entry.name) in SUFFIXES:
+                waiting.append((entry.path, rules))
+            elif _leads_out(entry, root) if entry.is_symlink() else suffix_of(entry.name) in SUFFIXES:
                 yield entry.path, entry
 
 
@@ -181,10 +260,40 @@ def _listed(folder: bytes) -> list[tuple["os.DirEntry[bytes]", bool]]:
         return [(entry, entry.is_dir(follow_symlinks=False)) for entry in sorted(seen, key=lambda entry: entry.name)]
 
 
+class _Rules(NamedTuple):
+    """What a `.gitignore` leaves out of its folder."""
+
+    folder: bytes
+    patterns: "GitIgnoreSpec"
+
+
+def _rules_of(folder: bytes) -> tuple[_Rules, ...]:
+    file = folder + _SEPARATOR + b".gitignore"
+    if not os.path.lexists(file):
+        return ()
+    from pathspec import GitIgnoreSpec
+
+    try:
+        patterns = GitIgnoreSpec.from_lines((text_of(read(file)) or "").splitlines())
+    except (OSError, ValueError):  # ValueError: a pattern that is none; better to find too much
+        return ()
+    return (_Rules(folder, patterns),)
+
+
+def _is_ignored(path: bytes, rules: Sequence[_Rules], *, is_folder: bool) -> bool:
+    """Whether a `.gitignore` on the way down leaves `path` out; the nearest that speaks of it decides."""
+    for folder, patterns in reversed(rules):
+        inside = path[len(folder.rstrip(_SEPARATOR)) + 1 :] + b"/" * is_folder
+        verdict = patterns.check_file(os.fsdecode(inside)).include
+        if verdict is not None:
+            return verdict
+    return False
+
+
 def _leads_out(link: "os.DirEntry[bytes]", root: bytes) -> bool:
     """Whether a link to something that would count leads out of the folder; inside, what it leads to is met anyway."""
     try:
-        counts = link.is_dir() or _suffix(link.name) in SUFFIXES
+        counts = link.is_dir() or suffix_of(link.name) in SUFFIXES
         return counts and not is_inside(os.path.realpath(link.path) + _SEPARATOR, root)
     except OSError:
         return False
@@ -202,10 +311,17 @@ def _note(found: Survey, path: bytes, entry: "os.DirEntry[bytes] | None") -> Non
         found.skipped.append(Skipped(found.shown(path), "unreadable"))
     elif stat.S_ISLNK(status.st_mode):
         found.skipped.append(Skipped(found.shown(path), "link"))
-    elif stat.S_ISREG(status.st_mode) and status.st_size > LARGEST:
+    elif stat.S_ISREG(status.st_mode) and status.st_size > largest(path):
         found.skipped.append(Skipped(found.shown(path), "too_large"))
     elif stat.S_ISREG(status.st_mode):
         found.files[path] = Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _is_copy(file: bytes, paper: Paper) -> bool:
+    try:
+        return hashlib.sha256(read(file)).hexdigest() == paper.doc_hash.removeprefix("sha256:")
+    except OSError:
+        return False
 
 
 def _names(folders: Sequence[Path]) -> dict[Path, str]:
@@ -220,7 +336,7 @@ def _names(folders: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _suffix(path: bytes) -> bytes:
+def suffix_of(path: bytes) -> bytes:
     # Asked of every file in the folders; pathlib would take longer than the walk.
     return path[path.rfind(b".") :].lower()
 

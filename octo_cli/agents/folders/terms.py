@@ -2,12 +2,13 @@
 
 Hangul, Han and kana run on without spaces, so every run of them is cut into all pairs of neighbours and its last
 character: "보호법" → "보호 호법 법". A part of two characters or more is then a phrase of whole tokens, one character
-the beginning of a token: both are looked up, never scanned for. All other letters and digits are cut into words.
+the beginning of a token: both are looked up, never scanned for. All other letters and digits are cut into words; in
+source code a name in camel case is also cut at its humps, as one in snake case is at its underscores.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -25,6 +26,9 @@ _CJK: Final = (
 _LETTER: Final = rf"[^\W_{_CJK}]"
 _RUN: Final = re.compile(rf"[{_CJK}]+|{_LETTER}+")
 _IS_CJK: Final = re.compile(rf"[{_CJK}]")
+_HUMP: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMPED: Final = re.compile("[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
+_MARK: Final = "_"
 
 _WORD: Final = re.compile(r'"([^"]+)"|“([^“”]+)”|「([^「」]+)」|(\S+)')
 
@@ -82,6 +86,18 @@ def index_tokens(text: str) -> str:
     return " ".join(_tokens(_RUN.findall(fold(text))))
 
 
+def name_tokens(text: str) -> str:
+    """The tokens of the parts of every name in camel case in `text`, each name once."""
+    names = dict.fromkeys(_HUMPED.findall(text))
+    return index_tokens(_HUMP.sub(_MARK, " ".join(names)))
+
+
+def humps(text: str) -> tuple[str, list[int]]:
+    """`text` with a mark put in where a name's next part begins, and where in the result the marks stand."""
+    marked = [match.start() for match in _HUMP.finditer(text)]
+    return _HUMP.sub(_MARK, text), [at + before for before, at in enumerate(marked)]
+
+
 @dataclass(frozen=True)
 class Spelling:
     """One way a term may be written: runs of letters with nothing but signs or spaces between them."""
@@ -118,6 +134,11 @@ class Term:
     typed: str
     spellings: tuple[Spelling, ...]
 
+    @property
+    def exact(self) -> "Term":
+        """The term as it was typed and no other way: who leaves a word out means that word."""
+        return Term(self.typed, self.spellings[:1])
+
     @cached_property
     def match(self) -> str:
         """An FTS5 expression that holds where any spelling does."""
@@ -135,10 +156,15 @@ def terms_of(query: str) -> tuple[Term, ...]:
 
     Every other sign only separates. Only the first `LONGEST_QUERY` characters and `MOST_TERMS` terms count.
     """
-    different: dict[Spelling, Term] = {}
-    for term in _terms(one_line(query[:LONGEST_QUERY])):
-        different.setdefault(term.spellings[0], term)
-    return tuple(islice(different.values(), MOST_TERMS))
+    return different(_terms(one_line(query[:LONGEST_QUERY])))
+
+
+def different(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """The first `MOST_TERMS` terms that are not the same."""
+    first: dict[Spelling, Term] = {}
+    for term in terms:
+        first.setdefault(term.spellings[0], term)
+    return tuple(islice(first.values(), MOST_TERMS))
 
 
 def _terms(query: str) -> Iterator[Term]:
@@ -153,7 +179,8 @@ def _terms(query: str) -> Iterator[Term]:
         elif word.endswith("*"):
             yield Term(typed, (Spelling(runs, prefix=True),))
         else:
-            yield Term(typed, tuple(dict.fromkeys(_spellings(runs))))
+            parts = tuple(_RUN.findall(fold(_HUMP.sub(_MARK, word[:LONGEST_WORD]))))
+            yield Term(typed, tuple(dict.fromkeys([*_spellings(runs), *_spellings(parts)])))
 
 
 def _spellings(runs: tuple[str, ...]) -> Iterator[Spelling]:

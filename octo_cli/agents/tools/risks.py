@@ -115,5 +115,5 @@ def _parts(args: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _program(word: str) -> str:
-    name = PurePosixPath(word).name
+    name = PurePosixPath(word).name or word
     return name if name in _PROGRAMS else _VERSIONED.sub("", name)

@@ -1,7 +1,7 @@
 """Where code runs: the tightest of a few cages this machine has, named honestly. What runs in them is not said here.
 
-LangChain's execution policies start the process (in a group of its own, with limits of time and memory; or in Docker);
-what they lack is added: a cage around it, no network, limits of processes and files, a bounded output, a sure end.
+LangChain's execution policies start the process, in a group of its own or in Docker; what they lack is added: a cage
+around it, no network, limits that hold from the first instruction, a bounded output, a sure end.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from octo_cli.i18n import Words
 from octo_cli.settings import CodeSettings
 
 if TYPE_CHECKING:
-    from langchain.agents.middleware import DockerExecutionPolicy, HostExecutionPolicy
+    from langchain.agents.middleware import DockerExecutionPolicy
 
 Cage = Literal["bubblewrap", "namespaces", "subprocess", "docker"]
 
@@ -39,14 +39,16 @@ _PROBE_SECONDS: Final = 10
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 # LangChain mounts no workspace of this name writable; here it is mounted read-only.
 _TEMPORARY: Final = "langchain-shell-"
-# The limits no policy sets, set by the child itself before it becomes the program.
+# The child sets its own limits before it becomes the program. LangChain's policy would set them from outside once it
+# runs, which comes too late for a cage that has forked by then.
 _LIMIT: Final = (
-    "import os,resource as r,sys\n"
-    "for kind, most in ((r.RLIMIT_NPROC, int(sys.argv[1])), (r.RLIMIT_FSIZE, int(sys.argv[2])), (r.RLIMIT_CORE, 0)):\n"
-    "    hard = r.getrlimit(kind)[1]\n"
-    "    most = most if hard == r.RLIM_INFINITY else min(most, hard)\n"
-    "    r.setrlimit(kind, (most, most))\n"
-    "os.execvp(sys.argv[3], sys.argv[3:])\n"
+    "import os,resource,sys\n"
+    "for name, most in zip(('NPROC', 'FSIZE', 'AS', 'CPU', 'CORE'), map(int, sys.argv[1:6])):\n"
+    "    kind = getattr(resource, 'RLIMIT_' + name)\n"
+    "    hard = resource.getrlimit(kind)[1]\n"
+    "    most = most if hard == resource.RLIM_INFINITY else min(most, hard)\n"
+    "    resource.setrlimit(kind, (most, most))\n"
+    "os.execvp(sys.argv[6], sys.argv[6:])\n"
 )
 
 
@@ -114,6 +116,8 @@ class _Running:
         with tempfile.TemporaryDirectory(prefix=_TEMPORARY, ignore_cleanup_errors=True) as name:
             began, timed_out = time.monotonic(), False
             self.process = process = self._started(Path(name))
+            if self.killed:
+                self.kill()  # It was cancelled while it started.
             streams = [_Stream(process.stdout, self._too_much), _Stream(process.stderr, self._too_much)]
             try:
                 process.wait(self.settings.timeout + (_DOCKER_START if self.cage == "docker" else 0))
@@ -147,8 +151,10 @@ class _Running:
         """The program, started by LangChain's policy with nothing to read."""
         if self.killed:
             raise Failed("sandbox_unusable", sandbox=self.cage, reason="cancelled")
+        from langchain.agents.middleware import HostExecutionPolicy
+
         command = self._command(folder)
-        policy = self._docker(folder) if self.cage == "docker" else self._host()
+        policy = self._docker(folder) if self.cage == "docker" else HostExecutionPolicy()
         workspace = folder if self.cage == "docker" else self.program.workspace
         try:
             process = policy.spawn(workspace=workspace, env=_environment(folder, self.cage), command=command)
@@ -166,18 +172,12 @@ class _Running:
             command.append("/tmp/source" if self.cage == "docker" else str(source))
         if self.cage == "docker":
             return command
-        limits = (str(_processes(self.cage)), str(_MOST_FILE_BYTES))
-        limited = [sys.executable, "-I", "-S", "-c", _LIMIT, *limits, *command]
+        memory, seconds = self.settings.memory_mb * 2**20, int(self.settings.timeout) + 1
+        limits = (_processes(self.cage), _MOST_FILE_BYTES, memory, seconds, 0)
+        limited = [sys.executable, "-I", "-S", "-c", _LIMIT, *map(str, limits), *command]
         if self.cage == "bubblewrap":
             return [*_bubblewrap(self.program.workspace, folder), *limited]
         return [*_NAMESPACES, *limited] if self.cage == "namespaces" else limited
-
-    def _host(self) -> "HostExecutionPolicy":
-        from langchain.agents.middleware import HostExecutionPolicy
-
-        return HostExecutionPolicy(
-            memory_bytes=self.settings.memory_mb * 2**20, cpu_time_seconds=max(int(self.settings.timeout) + 1, 1)
-        )
 
     def _docker(self, folder: Path) -> "DockerExecutionPolicy":
         from langchain.agents.middleware import DockerExecutionPolicy
@@ -244,7 +244,7 @@ def _bubblewrap(workspace: Path | None, folder: Path | None) -> list[str]:
     if workspace is not None and folder is not None:
         cage += ["--ro-bind", str(workspace), str(workspace), "--bind", str(folder), str(folder)]
         cage += ["--chdir", str(workspace)]
-    return [*cage, "--"]
+    return [*cage, "--remount-ro", "/", "--"]
 
 
 @cache

@@ -52,9 +52,9 @@ class LanguageMind:
         )
 
     async def phrase(
-        self, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None = None
+        self, paper: Paper, values: Mapping[str, Any], language: Language, before: Rewording | None = None
     ) -> Mapping[str, str]:
-        thought = phrasing.phrase(self._models, paper, values, language, asked)
+        thought = phrasing.phrase(self._models, paper, values, language, before)
         return await self._usable("phrase", language, thought, lambda: self._offline.phrase(paper, values, language))
 
     async def draft(

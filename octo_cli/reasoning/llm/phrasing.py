@@ -8,6 +8,7 @@ from msgspec import Struct, defstruct
 
 from octo_cli.reasoning.base import Models, Paper, Rewording
 from octo_cli.reasoning.llm import prompts
+from octo_cli.values.dates import find_days, find_months
 from octo_cli.values.money import find_elliptic_won, find_won
 from octo_cli.values.names import is_organisation
 from octo_cli.values.places import PLACE
@@ -28,18 +29,19 @@ _FORBIDDEN: Final = (
     (
         "dates or lengths of time",
         re.compile(
-            r"[일이삼사오육칠팔구십]+\s?(?:개월|년|주일|영업일)|(?:한|두|세|네|다섯|여섯)\s?(?:달|해|주)\b"
+            r"[일이삼사오육칠팔구십]+\s?(?:개월|년|주일|영업일)|(?:한|두|세|네|다섯|여섯)\s?(?:달|해|주)(?:마다|간|동안|\b)"
+            r"|내년|내달|다음\s?(?:달|주|해)\b|[일이삼사오육칠팔구시십]+월"
             r"|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|thirty|sixty|ninety)\s+(?:day|week|month|year)s?\b"
             r"|\b(?:january|february|march|april|june|july|august|september|october|november|december)\b",
             re.I,
         ),
     ),
-    ("names", re.compile(r"[가-힣]{2,4}\s?(?:씨|님)(?![가-힣])|\b(?:Mr|Ms|Mrs|Dr)\.?\s")),
+    ("names", re.compile(r"[가-힣]{2,4}\s?(?:씨|님)(?:\b|[이가은는을를의과와도만께])|\b(?:Mr|Ms|Mrs|Dr)\.?\s")),
 )
 
 
 async def phrase(
-    models: Models, paper: Paper, values: Mapping[str, Any], language: Language, asked: Rewording | None
+    models: Models, paper: Paper, values: Mapping[str, Any], language: Language, before: Rewording | None
 ) -> Mapping[str, str]:
     """Wording by slot. Raises UnusableAnswer for one that says more than it may, and did so again when told."""
     slots = paper.slots(values)
@@ -62,7 +64,7 @@ async def phrase(
         }
         for slot in slots
     ]
-    wanted = {"feedback": asked.feedback, "wording": dict(asked.wording)} if asked else {}
+    wanted = {"feedback": before.feedback, "wording": dict(before.wording)} if before else {}
     told = prompts.about(prompts.PHRASE.format(), language=language, clauses=clauses, **wanted)
     shape = _shape(slots, frozenset(_CAPITALISED.findall(paper.render({}, language))))
     wording: Struct = await models.structured("writer", told, shape, name="Wording")
@@ -94,6 +96,6 @@ def _fault(text: str, slot: Slot, terms: Collection[str]) -> str | None:
         return "a place is written {name} or {name:을/를}"
     if is_organisation(bare) or any(word not in terms for word in _CAPITALISED.findall(bare)):
         return "must not hold names"
-    if find_won(bare) or find_elliptic_won(bare):
-        return "must not hold amounts"
+    if any(find(bare) for find in (find_won, find_elliptic_won, find_months, find_days)):
+        return "must not hold amounts, dates or lengths of time"
     return next((f"must not hold {what}" for what, pattern in _FORBIDDEN if pattern.search(bare)), None)

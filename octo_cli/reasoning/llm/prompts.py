@@ -57,8 +57,8 @@ Korean, use the 한다 style of contracts.
   `{{name:으로/로}}`.
 - No digits, amounts, dates, lengths of time, percentages, names, addresses or links. No headings, lists, tables,
   quotes of statutes or other Markdown.
-- `feedback`, if there, is what a person wants changed of `wording`: follow it as far as it is about the wording of
-  a clause and these rules allow; otherwise return `wording` unchanged."""
+- `wording`, if there, is what the clauses say now. Keep it as it is, but for what no longer fits the values and what
+  a person asks for in `feedback`, as far as that is about the wording of a clause and these rules allow."""
 
 REVIEW: Final = """\
 You review a draft contract for the person who is about to sign it, in the language `language`.
@@ -109,10 +109,11 @@ def glance(text: str, longest: int = LONGEST_GLANCE) -> str:
 def conversation(request: Request, longest: int = LONGEST_HISTORY) -> list[tuple[str, str]]:
     """(speaker, text) of what was said before, the newest that fit in `longest` characters, oldest first."""
     kept: list[tuple[str, str]] = []
+    left = longest
     for said in reversed(request.history):
         text = glance(said.text, longest // 2)
-        longest -= len(text)
-        if longest < 0:
+        left -= len(text)
+        if left < 0:
             break
         kept.append((said.speaker, text))
     return kept[::-1]

@@ -32,6 +32,8 @@ __all__ = ["AnswerCache", "KeyFor", "LanguageModels", "working_on"]
 T = TypeVar("T")
 # Of what is put to the writer, in characters: beyond this the work is a large one, for the premium model.
 LARGE: Final = 8_000
+# Ways to an answer of a shape, from what binds a model most to what every server knows.
+METHODS: Final = ("json_schema", "function_calling", "json_mode")
 # An answer that fell short in one of these ways may come out right when asked for again.
 _REPAIRABLE: Final = frozenset({"model_cut_off", "model_refused", "model_empty"})
 _MEND: Final = (
@@ -67,8 +69,9 @@ class LanguageModels:
         self.warn = warn
         self.meter = Meter(settings, spent, warn)
         self.providers = Providers(settings, key_for)
-        # The ways to a shaped answer still open for each model, best first.
-        self.methods: dict[str, tuple[str, ...]] = {}
+        # How often another model than the one wanted was asked: what it says is not kept as the other's.
+        self.given_way = 0
+        self._methods: dict[str, tuple[str, ...]] = {}
         self._cache = cache
 
     async def structured(self, role: Role, messages: Sequence[Message], shape: type[T], *, name: str) -> T:
@@ -76,6 +79,7 @@ class LanguageModels:
         key = self._key(role, messages, wanted)
         if known := await self._known(key, shape):
             return known
+        given_way = self.given_way
         for _ in range(2):
             text, error = await self._shaped(role, said, wanted)
             if not error:
@@ -83,8 +87,12 @@ class LanguageModels:
                     answer = read(text, shape)
                 except msgspec.DecodeError as fault:
                     error = str(fault)
+                    if not isinstance(fault, msgspec.ValidationError):
+                        # No JSON at all: some servers take a schema and pay no heed to it.
+                        model = self.chain(role, said)[0]
+                        self.no_more(model, self.methods(model)[0])
                 else:
-                    await self._keep(key, text)
+                    await self._keep(key, text, given_way)
                     return answer
             said = [*said, *_mending(text, error)]
         raise UnusableAnswer("model_unusable", model=self.chain(role, said)[0], name=name)
@@ -94,13 +102,13 @@ class LanguageModels:
         if known := await self._known(key, str):
             yield known
             return
-        parts: list[str] = []
+        parts, given_way = list[str](), self.given_way
         async with aclosing(self.chat_model(role).astream(_as_langchain(messages))) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
                 if text := str(chunk.text):
                     parts.append(text)
                     yield text
-        await self._keep(key, json.dumps("".join(parts)))
+        await self._keep(key, json.dumps("".join(parts)), given_way)
 
     def chat_model(self, role: Role) -> "RoleModel":
         from octo_cli.reasoning.models.role_model import RoleModel
@@ -127,6 +135,15 @@ class LanguageModels:
         by_policy = {"router": ours.cheap, "planner": None, "writer": ours.premium if large else None}
         explicit = {"router": ours.router, "planner": ours.planner, "writer": ours.writer}
         return tuple(dict.fromkeys((explicit[role] or by_policy[role] or ours.name, *ours.fallback)))
+
+    def methods(self, model: str) -> tuple[str, ...]:
+        """The ways to ask `model` for a shape, best first; `no_more` takes one out that its server does not know."""
+        wanted = self.settings.structured
+        return self._methods.get(model, METHODS if wanted == "auto" else (wanted,))
+
+    def no_more(self, model: str, method: str) -> None:
+        left = tuple(other for other in self.methods(model) if other != method)
+        self._methods[model] = left or (method,)
 
     async def may_ask(self) -> None:
         """Wait until the pace allows a request. Raises ModelError "budget_reached"."""
@@ -162,8 +179,8 @@ class LanguageModels:
         except msgspec.DecodeError:
             return None
 
-    async def _keep(self, key: str | None, answer: str) -> None:
-        if self._cache and key:
+    async def _keep(self, key: str | None, answer: str, given_way: int) -> None:
+        if self._cache and key and given_way == self.given_way:
             await self._cache.put(key, answer)
 
 

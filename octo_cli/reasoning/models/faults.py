@@ -37,7 +37,9 @@ _BY_NAME: Final = (
 )
 # Of servers that say so in words only: vLLM, llama.cpp, OpenAI itself.
 _TOO_LONG: Final = re.compile(r"context.?(length|window|size)|too long|too many (input )?tokens", re.IGNORECASE)
-_CUT: Final = frozenset({"length", "max_tokens", "model_context_window_exceeded"})
+# Where a provider tells why it came to an end; `status` is that of OpenAI's Responses API.
+_FINISH: Final = ("finish_reason", "stop_reason", "done_reason", "status")
+_CUT: Final = frozenset({"length", "max_tokens", "model_context_window_exceeded", "incomplete", "failed"})
 _REFUSED: Final = frozenset({"content_filter", "refusal", "safety", "recitation", "blocklist", "prohibited_content"})
 _LONGEST_REASON: Final = 200
 
@@ -77,7 +79,7 @@ def check_whole(answer: "AIMessage", values: Mapping[str, object], *, streamed: 
     A stream that just ends looks like any other: only a finish reason tells that the model had come to its end.
     """
     told: dict[str, Any] = answer.response_metadata
-    finish = str(told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason") or "").lower()
+    finish = next((str(told[key]).lower() for key in _FINISH if told.get(key)), "")
     if answer.additional_kwargs.get("refusal") or finish in _REFUSED:
         raise ModelError("model_refused", **values)
     if finish in _CUT or (streamed and not finish):

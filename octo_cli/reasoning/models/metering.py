@@ -1,15 +1,14 @@
 """What requests cost: tokens, requests and money by step, and the bounds of a turn. No request is made here."""
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from octo_cli.errors import ModelError
 from octo_cli.reasoning.base import Warn
 from octo_cli.settings import ModelSettings
-from octo_cli.wire.work import Usage
+from octo_cli.wire.work import Usage, total
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -29,11 +28,6 @@ def working_on(step_id: str) -> Iterator[None]:
         _step.reset(token)
 
 
-def total(spent: Mapping[str, Usage]) -> Usage | None:
-    """What all steps used together; None when nothing was."""
-    return reduce(Usage.__add__, spent.values()) if spent else None
-
-
 class Meter:
     """One turn's use of models. `spent` (by step id) is what its earlier runs used, and grows as requests are made."""
 
@@ -46,7 +40,7 @@ class Meter:
     def usage(self, step_id: str | None = None) -> Usage:
         if step_id is not None:
             return self.spent.get(step_id, Usage(model=self.settings.name))
-        return total(self.spent) or Usage(model=self.settings.name)
+        return total(self.spent.values()) or Usage(model=self.settings.name)
 
     def check(self) -> None:
         """Raise ModelError "budget_reached" when the turn may ask for no more."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from octo_cli.credentials import variables
 from octo_cli.errors import ModelError
 from octo_cli.settings import ModelSettings
 
@@ -75,9 +74,12 @@ class Providers:
         values: dict[str, object] = {"model": model, "provider": name, "url": base_url or name}
         key = None if provider.keyless else await asyncio.to_thread(self.key_for, name)
         if not (key or base_url or provider.keyless):
+            from octo_cli.credentials import variables
+
             raise ModelError("model_no_key", **values, variable=variables(name)[0])
         try:
-            chat = self._chat(provider, model_name, base_url, key)
+            # The first import of a provider takes a second or two, in which Ctrl-C and the lease should be heard.
+            chat = await asyncio.to_thread(self._chat, provider, model_name, base_url, key)
         except ImportError as error:
             raise ModelError("model_extra_missing", **values, extra=provider.extra or name) from error
         return Made(chat, values)
@@ -107,14 +109,26 @@ class Providers:
         if provider.langchain == "openai":
             options |= self._openai_options(base_url)
         chat: BaseChatModel = init_chat_model(name, **options)
+        self._own_connections(chat, provider.langchain)
         return chat
+
+    def _own_connections(self, chat: Any, langchain: str) -> None:
+        """Libraries share their clients in the process and never close them; ours end with the run."""
+        if langchain == "anthropic":
+            from anthropic import DefaultAsyncHttpxClient
+
+            client = DefaultAsyncHttpxClient(timeout=self.settings.timeout)
+            self._clients.push_async_callback(client.aclose)
+            vars(chat)["_async_client"] = chat._async_client.with_options(http_client=client)
+        elif langchain == "ollama":
+            self._clients.push_async_callback(chat._async_client.close)
 
     def _openai_options(self, base_url: str | None) -> dict[str, Any]:
         from openai import DefaultAsyncHttpxClient
 
-        # The library's own client is shared by the process and never closed.
         client = DefaultAsyncHttpxClient(timeout=self.settings.timeout)
         self._clients.push_async_callback(client.aclose)
-        options = {"http_async_client": client, "stream_usage": True, "stream_chunk_timeout": self.settings.timeout}
+        # Its own bound on the wait for a chunk uses `wait_for`, which on Python 3.11 may swallow a Ctrl-C.
+        options = {"http_async_client": client, "stream_usage": True, "stream_chunk_timeout": 0}
         # Only OpenAI itself knows the Responses API.
         return {**options, "use_responses_api": False} if base_url else options

@@ -4,13 +4,15 @@ Metering, budget, pace, faults, half answers, broken tool calls and the fallback
 for direct questions and for LangChain's loops with tools alike.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
@@ -21,6 +23,7 @@ from octo_cli.i18n import LANGUAGES, describe, words
 from octo_cli.reasoning.base import Role
 from octo_cli.reasoning.models.faults import broken_calls, check_whole, mapped
 from octo_cli.reasoning.models.providers import Made
+from octo_cli.reasoning.models.shapes import Shape
 from octo_cli.settings import OFFLINE
 
 if TYPE_CHECKING:
@@ -30,15 +33,14 @@ _CALL_AGAIN: Final = (
     "Your call of {tools} could not be read: the arguments were not a complete JSON object."
     " Call again with valid JSON, or answer without a tool."
 )
-# In this order, from what binds a model most to what every server knows.
-METHODS: Final = ("json_schema", "function_calling", "json_mode")
+T = TypeVar("T")
 
 
 class Options(NamedTuple):
     """What LangChain's and our own callers ask for beside the messages."""
 
     stop: list[str] | None
-    shape: Any = None
+    shape: Shape | None = None
     tools: Sequence[Any] = ()
     rest: dict[str, Any] = {}  # noqa: RUF012 (never written to)
 
@@ -84,7 +86,7 @@ class RoleModel(BaseChatModel):
     ) -> ChatResult:
         options, messages = Options.of(stop, kwargs), sendable(messages)
         names = self._models.chain(self.role, messages)
-        for name, following in zip(names, (*names[1:], None), strict=True):
+        for name, following in _with_next(names):
             try:
                 answer = await self._answer(name, messages, options)
             except ModelError as error:
@@ -103,7 +105,7 @@ class RoleModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         options, messages = Options.of(stop, kwargs), sendable(messages)
         names = self._models.chain(self.role, messages)
-        for name, following in zip(names, (*names[1:], None), strict=True):
+        for name, following in _with_next(names):
             shown = False
             try:
                 async with aclosing(self._chunks(name, messages, options)) as chunks:
@@ -120,14 +122,21 @@ class RoleModel(BaseChatModel):
         """Go on to the next model with a warning; raise where there is none, or where it would not help."""
         if following is None or error.code == "budget_reached" or isinstance(error, UnusableAnswer):
             raise error
+        self._models.given_way += 1
         reason = {language: describe(error, words(language))[0] for language in LANGUAGES}
         self._models.warn("model_fell_back", model=name, following=following, reason=reason)
 
     async def _answer(self, name: str, messages: list[BaseMessage], options: Options) -> AIMessage:
         """A whole answer whose tool calls can be read. A broken call is shown to the model once."""
         made = await self._made(name)
-        answer = await self._asked(made, messages, options)
-        broken = [] if options.shape else broken_calls(answer)
+        try:
+            answer = await self._asked(made, messages, options)
+            broken = [] if options.shape else broken_calls(answer)
+        except ModelError as error:
+            # LangChain cannot even hold arguments that are JSON, but no object.
+            if error.code != "model_malformed" or not options.tools:
+                raise
+            answer, broken = AIMessage(""), ["a tool"]
         if not broken:
             return answer
         # Echoing the broken call would make servers fail; what was wrong with it is told in words.
@@ -143,7 +152,7 @@ class RoleModel(BaseChatModel):
         answer: AIMessage | None = None
         try:
             if options.shape:
-                result = await self._shaped(made, messages, options)
+                result = await self._shaped(made, messages, options.shape, options.stop)
             else:
                 result = await made.chat._agenerate(messages, stop=options.stop, **_bound(made.chat, options))
             message = result.generations[0].message
@@ -158,22 +167,22 @@ class RoleModel(BaseChatModel):
         check_whole(answer, made.values, streamed=False)
         return answer
 
-    async def _shaped(self, made: Made, messages: list[BaseMessage], options: Options) -> ChatResult:
-        """An answer of a shape, by the best method the server takes; what it takes is remembered."""
-        known, model = self._models.methods, str(made.values["model"])
-        wanted = self._models.settings.structured
-        methods = known.get(model, METHODS if wanted == "auto" else (wanted,))
-        for number, method in enumerate(methods, 1):
+    async def _shaped(
+        self, made: Made, messages: list[BaseMessage], shape: Shape, stop: list[str] | None
+    ) -> ChatResult:
+        """An answer of a shape, by the best method the server takes."""
+        model = str(made.values["model"])
+        for method, following in _with_next(self._models.methods(model)):
             try:
-                bound = _shape_options(made, method, options.shape)
-                said = [*_described(options.shape), *messages] if method == "json_mode" else messages
-                result = await made.chat._agenerate(said, stop=options.stop, **bound)
+                bound = _shape_options(made, method, shape)
+                said = [*_described(shape), *messages] if method == "json_mode" else messages
+                result = await made.chat._agenerate(said, stop=stop, **bound)
             except Exception as error:
                 refused = mapped(error, made.values).code in ("model_bad_request", "model_method_unknown")
-                if not refused or number == len(methods):
+                if not refused or following is None:
                     raise
+                self._models.no_more(model, method)
             else:
-                known[model] = methods[number - 1 :]
                 return result
         raise AssertionError("the last method answers or raises")
 
@@ -186,9 +195,13 @@ class RoleModel(BaseChatModel):
         stream = made.chat._astream(messages, stop=options.stop, **_bound(made.chat, options))
         try:
             async with aclosing(stream) as chunks:  # type: ignore[type-var]
-                async for chunk in chunks:
+                while True:
+                    async with asyncio.timeout(self._patience(first=whole is None)):
+                        chunk = await anext(chunks)
                     whole = chunk if whole is None else whole + chunk
                     yield chunk
+        except StopAsyncIteration:
+            pass
         except Exception as error:  # noqa: BLE001 (every SDK raises what it likes)
             raise mapped(error, made.values) from None
         finally:
@@ -202,10 +215,19 @@ class RoleModel(BaseChatModel):
         if broken := broken_calls(whole.message):
             raise ModelError("model_bad_call", **made.values, tool=", ".join(broken))
 
+    def _patience(self, *, first: bool) -> float:
+        """Seconds to wait for the next chunk. Before the first one a provider's SDK may try again, a minute apart."""
+        ours = self._models.settings
+        return ours.timeout * (ours.retries + 1) + 60 * ours.retries if first else ours.timeout
+
     async def _made(self, name: str) -> Made:
         if name == OFFLINE:
             raise UnusableAnswer("model_offline_now", model=name)
         return await self._models.providers.get(name)
+
+
+def _with_next(names: Sequence[T]) -> Iterator[tuple[T, T | None]]:
+    return zip(names, (*names[1:], None), strict=True)
 
 
 def sendable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -225,7 +247,7 @@ def _bound(chat: BaseChatModel, options: Options) -> dict[str, Any]:
     return dict(bound.kwargs)
 
 
-def _shape_options(made: Made, method: str, shape: Any) -> dict[str, Any]:
+def _shape_options(made: Made, method: str, shape: Shape) -> dict[str, Any]:
     """The request's options that ask `chat` for `shape`, as its own package writes them down."""
     strict = {"strict": shape.strict} if method == "json_schema" and made.values["provider"] == "openai" else {}
     try:
@@ -236,10 +258,6 @@ def _shape_options(made: Made, method: str, shape: Any) -> dict[str, Any]:
     return {key: value for key, value in sequence.first.kwargs.items() if key not in ours}
 
 
-def _described(shape: Any) -> list[BaseMessage]:
-    import json
-
-    from langchain_core.messages import SystemMessage
-
+def _described(shape: Shape) -> list[BaseMessage]:
     text = f"Answer with one JSON object, {shape.name}, of exactly this JSON schema, and with nothing else:\n"
     return [SystemMessage(text + json.dumps(shape.schema, ensure_ascii=False))]

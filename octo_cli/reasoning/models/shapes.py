@@ -35,14 +35,12 @@ def _strict(schema: Any) -> Any:
         return [_strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key not in _DROPPED or not isinstance(value, str | dict)}
-    kept = {key: value for key, value in kept.items() if key != "default"}
+    kept = {key: _strict(value) for key, value in schema.items() if key not in _DROPPED}
     if "properties" not in schema:
-        return {key: _strict(value) for key, value in kept.items()}
+        return kept
     # The names of properties are not keywords.
     properties = {name: _strict(value) for name, value in schema["properties"].items()}
-    rest = {key: _strict(value) for key, value in kept.items() if key != "properties"}
-    return {**rest, "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {**kept, "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def _open(schema: Any) -> bool:
