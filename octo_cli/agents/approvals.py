@@ -12,6 +12,7 @@ from octo_cli.errors import InvalidAnswer
 from octo_cli.i18n import Words
 from octo_cli.settings import ApprovalSettings
 from octo_cli.wire.forms import FormField, Issue
+from octo_cli.wire.work import ToolRecord
 
 Verdict = Literal["allow", "ask", "deny"]
 
@@ -42,6 +43,19 @@ def ruling(tool: Tool, args: Mapping[str, Any], rules: ApprovalSettings, allowed
     if (rule := _matching((*rules.allow, *rules.allow_now, *allowed), tool.name, subject)) is not None:
         return Ruling("allow", rule)
     return Ruling(_BY_EFFECT[tool.effect])
+
+
+def told(tool: Tool, rules: ApprovalSettings) -> ToolRecord:
+    """The tool for a list: what becomes of a call whatever its arguments, and the rules that look at them."""
+    own = [pattern for pattern in (*rules.deny, *rules.ask, *rules.allow) if _names(pattern, tool.name)]
+    whole = rules._replace(
+        **{
+            kind: tuple(pattern for pattern in getattr(rules, kind) if ":" not in pattern)
+            for kind in ("deny", "ask", "allow")
+        }
+    )
+    verdict = ruling(tool, {}, whole).verdict
+    return ToolRecord(tool.name, tool.effect, verdict, tuple(own), tool.description)
 
 
 def subject_of(tool: Tool, args: Mapping[str, Any]) -> str:
@@ -117,6 +131,10 @@ def _risk(tool: Tool, args: Mapping[str, Any]) -> str | None:
 
 def _matching(patterns: Collection[str], name: str, subject: str) -> str | None:
     return next((pattern for pattern in patterns if _matches(pattern, name, subject)), None)
+
+
+def _names(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern.partition(":")[0])
 
 
 def _matches(pattern: str, name: str, subject: str) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from octo_cli.agents.kit import Done, Kit, StepOutput, StepState, Work, result_of
+from octo_cli.agents.kit import Done, Kit, StepOutput, StepState, Tools, Work, result_of
 from octo_cli.agents.simple import add_nodes
 from octo_cli.agents.tools import Tool
 from octo_cli.errors import ModelError
@@ -41,7 +41,7 @@ class AssistState(StepState, total=False):
 
 
 def as_assistant(
-    tools: ToolsOf, instructions: str, offline: Work, own_tools: Sequence[Tool] = (), *, assisted: bool = False
+    tools: ToolsOf, instructions: str, offline: Work, own_tools: Tools = (), *, assisted: bool = False
 ) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     """An agent as a sub-graph: a loop of model and tools, or `offline` when there is no model.
 

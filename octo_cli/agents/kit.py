@@ -151,6 +151,7 @@ class Call:
 
 
 Work = Callable[[Task, Kit], Awaitable[Done | Ask | Call]]
+Tools = Sequence[Tool] | Callable[[Kit], Awaitable[Sequence[Tool]]]
 
 
 class Reply(CheckedDict, total=False):
@@ -213,16 +214,17 @@ async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Probl
     except OctoError as error:
         message, hint = describe(error, say, thread=thread_id)
         return Problem(error.code, scrub(message), hint)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("a step failed")
         return Problem("step_failed", say("error.step_failed", reason=scrub(f"{type(error).__name__}: {error}")))
 
 
-def as_graph(work: Work, tools: Sequence[Tool] = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+def as_graph(work: Work, tools: Tools = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     """A simple agent as a sub-graph: `work` until it is done, `ask` whenever it asks, `act` whenever it calls a tool.
 
-    `tools` are those it may call. The rules decide whether a call is asked for first; that is settled in `work`, so
-    that the node which asks does nothing else, and the node which acts asks nothing.
+    `tools` are those it may call, or what tells at run time which these are. The rules decide whether a call is asked
+    for first; that is settled in `work`, so that the node which asks does nothing else, and the node which acts asks
+    nothing.
     """
     from octo_cli.agents.simple import graph_of
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,7 +11,20 @@ from langgraph.runtime import Runtime
 
 from octo_cli.agents import calls
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Ask, Call, Done, Kit, StepOutput, StepState, Task, Work, ask, attempted, result_of
+from octo_cli.agents.kit import (
+    Ask,
+    Call,
+    Done,
+    Kit,
+    StepOutput,
+    StepState,
+    Task,
+    Tools,
+    Work,
+    ask,
+    attempted,
+    result_of,
+)
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import Failed
 from octo_cli.i18n import words
@@ -29,7 +42,7 @@ MOST_QUESTIONS: Final = 50
 MOST_CALLS: Final = 50
 
 
-def graph_of(work: Work, tools: Sequence[Tool] = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+def graph_of(work: Work, tools: Tools = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
     """See `kit.as_graph`."""
     graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
     add_nodes(graph, work, tools)
@@ -37,9 +50,9 @@ def graph_of(work: Work, tools: Sequence[Tool] = ()) -> "CompiledStateGraph[Any,
     return graph.compile()
 
 
-def add_nodes(graph: "StateGraph[Any, Kit, Any, Any]", work: Work, tools: Sequence[Tool]) -> None:
+def add_nodes(graph: "StateGraph[Any, Kit, Any, Any]", work: Work, tools: Tools) -> None:
     """The nodes `work`, `ask` and `act`, and the ways between them."""
-    agent = _Simple(work, {tool.name: tool for tool in tools})
+    agent = _Simple(work, tools)
     graph.add_node("work", agent.do_work)
     graph.add_node("ask", agent.ask_person)
     graph.add_node("act", agent.act)
@@ -51,7 +64,7 @@ def add_nodes(graph: "StateGraph[Any, Kit, Any, Any]", work: Work, tools: Sequen
 class _Simple:
     """The nodes of a simple agent, and where the way goes from each."""
 
-    def __init__(self, work: Work, tools: Mapping[str, Tool]) -> None:
+    def __init__(self, work: Work, tools: Tools) -> None:
         self.work = work
         self.tools = tools
 
@@ -74,8 +87,9 @@ class _Simple:
         if isinstance(outcome, Ask):
             return {"question": _question(state, outcome, kit), "call": None}
         if not isinstance(outcome, Call):
-            return outcome
-        tool = self._tool(outcome.tool)
+            # A plug-in may hand in what no state can hold: its step fails then, before anything is saved.
+            return msgspec.convert(msgspec.to_builtins(outcome), Done)
+        tool = await self._tool(outcome.tool, kit)
         call = {"tool": tool.name, "args": dict(outcome.args), "why": outcome.why}
         if caller_of(state, kit).ruling(tool, outcome.args).verdict != "ask":
             return {"call": call, "question": None}
@@ -83,10 +97,10 @@ class _Simple:
         asked = await asyncio.to_thread(calls.question, tool, outcome.args, outcome.why, caller_of(state, kit))
         return {"call": call, "question": asked}
 
-    def ask_person(self, state: StepState, runtime: Runtime[Kit]) -> Update:
+    async def ask_person(self, state: StepState, runtime: Runtime[Kit]) -> Update:
         call = state.get("call")
         # Allowed meanwhile, by a flag or beside it by the same person: then nobody need be asked.
-        if call and not call.get("again") and self._allowed(state, call, runtime.context):
+        if call and not call.get("again") and await self._allowed(state, call, runtime.context):
             return {"question": None, "allowed": [*state.get("allowed", []), *runtime.context.allowed]}
         answer = ask(state["question"] or {})
         heard: Update = {"question": None, "pauses": state.get("pauses", 0) + 1}
@@ -99,7 +113,8 @@ class _Simple:
     async def act(self, state: StepState, runtime: Runtime[Kit]) -> Update:
         started = time.monotonic()
         call, caller = state["call"] or {}, caller_of(state, runtime.context)
-        tool, answer = self._tool(call["tool"]), msgspec.convert(call.get("answer"), Answer | None)
+        answer = msgspec.convert(call.get("answer"), Answer | None)
+        tool = await self._tool(call["tool"], runtime.context)
         info = runtime.execution_info
         with working_on(state["step"]["step_id"]):
             outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
@@ -124,13 +139,15 @@ class _Simple:
     def after_act(self, state: StepState) -> str:
         return "ask" if state.get("question") else "work"
 
-    def _allowed(self, state: StepState, call: Mapping[str, Any], kit: Kit) -> bool:
-        return caller_of(state, kit).ruling(self._tool(call["tool"]), call["args"]).verdict != "ask"
+    async def _allowed(self, state: StepState, call: Mapping[str, Any], kit: Kit) -> bool:
+        tool = await self._tool(call["tool"], kit)
+        return caller_of(state, kit).ruling(tool, call["args"]).verdict != "ask"
 
-    def _tool(self, name: str) -> Tool:
-        if name not in self.tools:
-            raise Failed("tool_unknown", tool=name, known=", ".join(self.tools))
-        return self.tools[name]
+    async def _tool(self, name: str, kit: Kit) -> Tool:
+        known = {tool.name: tool for tool in (await self.tools(kit) if callable(self.tools) else self.tools)}
+        if name not in known:
+            raise Failed("tool_unknown", tool=name, known=", ".join(known))
+        return known[name]
 
 
 def caller_of(state: Mapping[str, Any], kit: Kit) -> Caller:

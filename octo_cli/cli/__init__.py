@@ -15,6 +15,7 @@ INTERRUPTED: Final = 130
 _TALK: Final = "octo_cli.cli.talk"
 _THREADS: Final = "octo_cli.cli.threads"
 _PAPERS: Final = "octo_cli.cli.documents"
+_AGENTS: Final = "octo_cli.cli.agents"
 _CONFIG: Final = "octo_cli.cli.config"
 _AUTH: Final = "octo_cli.cli.auth"
 
@@ -40,7 +41,7 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "list": Entry(_PAPERS, "list_documents", (data,)),
         }
     ),
-    "agents": Branch({"list": Entry("octo_cli.cli.agents", "list_agents", (data,))}),
+    "agents": Branch({"list": Entry(_AGENTS, "list_agents", (data,)), "inspect": Entry(_AGENTS, "inspect", (data,))}),
     "config": Branch(
         {
             "path": Entry(_CONFIG, "path"),

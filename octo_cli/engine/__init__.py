@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
 
     from octo_cli.agents.kit import Kit
+    from octo_cli.agents.registry import Registry
     from octo_cli.engine.history import History
 
 LONGEST_TITLE = 60
@@ -52,6 +54,8 @@ class Engine:
         self.catalog = Catalog((settings.types_folder, PACKAGE_TYPES), cache=settings.folders.cache)
         self._stack = stack
         self._output = output
+        # Whether the registry's problems were told: once is enough.
+        self.told = False
         self._storage: Storage | None = None
         self._graph: CompiledStateGraph[Any, Kit, Any, Any] | None = None
 
@@ -240,21 +244,26 @@ class Engine:
             configurable["checkpoint_id"] = checkpoint_id
         return await (await self.graph()).aget_state({"configurable": configurable})
 
+    @cached_property
+    def registry(self) -> "Registry":
+        """The agents of this process; plug-ins are looked at once."""
+        from octo_cli.agents.registry import Registry
+
+        return Registry(self.settings)
+
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
         if self._graph is None:
-            from octo_cli.agents.registry import Registry
             from octo_cli.supervisor.build import build
 
             storage = await self._open()
             saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(Registry(), saver, assisted=self.settings.model != OFFLINE)
+            self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
         return self._graph
 
     def kit(
         self, thread_id: str, storage: Storage, actor: str, mind: Reasoner, *, seconds_before: float = 0.0
     ) -> "Kit":
         from octo_cli.agents.kit import Kit
-        from octo_cli.agents.registry import Registry
 
         return Kit(
             thread_id=thread_id,
@@ -263,7 +272,7 @@ class Engine:
             catalog=self.catalog,
             storage=storage,
             settings=self.settings,
-            cards=Registry().cards(),
+            cards=self.registry.cards(),
             output=self._output,
             seconds_before=seconds_before,
             began=time.monotonic(),

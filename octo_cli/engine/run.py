@@ -1,7 +1,7 @@
 """One run of one thread: from a turn to the point where the thread is done or waits, as events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -12,7 +12,7 @@ from msgspec import structs
 from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
-from octo_cli.i18n import said, words
+from octo_cli.i18n import describe, said, words
 from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
@@ -28,7 +28,7 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import StepResult, ThreadRecord, ThreadStatus, Usage, total
+from octo_cli.wire.work import Plan, StepResult, ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.types import Command, StateSnapshot
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round.
 RECURSION_LIMIT: Final = 200
+# Who asks when it is not an agent.
+_SUPERVISOR: Final = "supervisor"
 # The thread stands where it should: nothing to feed the graph.
 _NOTHING: Final = object()
 
@@ -71,6 +73,7 @@ class Run:
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, mind, seconds_before=seconds_before)
         kit = replace(kit, format=self.format, allowed=self.allowed)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
+        self._tell_of_agents()
         if isinstance(turn, Answers):
             for question_id, answer in turn.by_id.items():
                 yield InterruptAnswered(question_id, answer.action, self.actor)
@@ -93,6 +96,15 @@ class Run:
         async for event in self._end(kit):
             yield event
 
+    def _tell_of_agents(self) -> None:
+        """What the registry has to say; once a process is enough for whoever watches."""
+        told = [Warned(error.code, describe(error, self._say)[0]) for error in self.engine.registry.problems]
+        if self.engine.told:
+            self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
+        else:
+            self._unsaid += told
+        self.engine.told = True
+
     def _as_left(self) -> tuple[ThreadRecord, ThreadDetails, tuple[Question, ...] | None]:
         """What the index knows of the thread. The questions only of a run that ended in order.
 
@@ -107,6 +119,7 @@ class Run:
     async def _inputs(self, turn: Turn, details: ThreadDetails, questions: tuple[Question, ...] | None) -> Any:
         """What the graph is fed. Raises for a turn that does not fit the thread as it stands."""
         self._check_version(turn, details.graph_version)
+        self._check_agents(question.agent for question in questions or ())
         if isinstance(turn, Answers) and questions:
             return self._resumed(turn, questions)
         state = await self.engine.state(self.thread_id)
@@ -115,6 +128,7 @@ class Run:
             if state.interrupts and unfinished:
                 raise UsageError("question_open", thread=self.thread_id)
             return {"say": {"text": turn.text, "format": self.format or turn.format}}
+        self._check_agents(_still_to_work(state))
         if not (state.values or unfinished):
             raise Failed("thread_empty", thread=self.thread_id)
         if isinstance(turn, Answers):
@@ -132,6 +146,12 @@ class Run:
 
         if graph_version not in (None, GRAPH_VERSION) and not isinstance(turn, Say):
             raise Failed("graph_changed", thread=self.thread_id, theirs=graph_version, ours=GRAPH_VERSION)
+
+    def _check_agents(self, wanted: Iterable[str]) -> None:
+        """A step whose agent is not here any more would silently do nothing, and its question be forgotten."""
+        here = {_SUPERVISOR, *(card.name for card in self.engine.registry.cards())}
+        if gone := next((agent for agent in wanted if agent not in here), None):
+            raise Failed("agent_gone", agent=gone, thread=self.thread_id)
 
     def _resumed(self, turn: Answers, questions: tuple[Question, ...]) -> "Command[Any]":
         """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""
@@ -235,6 +255,12 @@ def _events(chunk: Any) -> Iterator[Event]:
                 yield StepFinished(result.step_id, result.agent, result.status, result.seconds)
                 if result.problem is not None:
                     yield Warned(result.problem.code, f"[{result.step_id}] {result.problem.message}")
+
+
+def _still_to_work(state: "StateSnapshot") -> Iterator[str]:
+    """The agents of the steps that have no result yet."""
+    plan, results = msgspec.convert(state.values.get("plan"), Plan | None), state.values.get("results") or {}
+    return (step.agent for step in (plan.steps if plan else ()) if step.step_id not in results)
 
 
 def _results(update: Any) -> Iterator[StepResult]:

@@ -33,7 +33,13 @@ _LANGUAGES: Final = (
     r"(?<![a-z])(?:python|javascript|typescript|java|rust|golang|kotlin|swift|c\+\+|c#|sql|bash|ruby|php|haskell)"
     r"(?![a-z])"
 )
-_URL: Final = r"https?://\S{3,300}"
+_URL: Final = r"https?://[^\s<>\"“”]{3,2000}"
+_WWW: Final = r"(?<![\w.@/])www\.[^\s<>\"“”]{3,2000}"
+URL: Final = lazy(rf"{_URL}|{_WWW}", re.I)
+TABLE_FILE: Final = r"\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|sqlite3?|db)(?![A-Za-z0-9])"
+
+# The categories that have cues of their own; every other agent is known by its card.
+TRADES: Final = frozenset({"chat", "search", "contract", "web", "code", "data"})
 
 TOPICS: Final = _cues(
     # Talk: a greeting alone decides, at the head of a longer text it is only polite.
@@ -54,8 +60,11 @@ TOPICS: Final = _cues(
     ("search", 3.0, r"\b(?:find|search|look(?:ing)? (?:up|for|into)|research)\b"),
     ("search", 1.0, r"(?:내|우리|제) ?(?:문서|노트|메모|파일|폴더|자료)"),
     ("search", 1.0, r"\b(?:my|our) (?:notes|files|documents|folders?)\b"),
+    ("search", 1.5, r"[\w./-]{1,80}\.(?:md|txt|pdf|docx|html?)(?![A-Za-z0-9])"),
     # The open web, by address, by name, or because only it can know.
-    ("web", 3.5, rf"{_URL}|\bwww\.\S{{3,300}}"),
+    ("web", 3.5, rf"{_URL}|{_WWW}"),
+    ("web", 2.0, rf"(?<![a-z])urls?(?![a-z])|(?<!{HANGUL})(?:링크|홈페이지|웹 ?(?:페이지|사이트))"),
+    ("web", 2.0, r"\b(?:this|the|that) (?:link|web ?(?:page|site))\b"),
     ("web", 1.5, rf"(?:요약|번역|정리|읽어|summar\w{{1,4}})[^.]{{0,40}}{_URL}|{_URL}[^.]{{0,40}}(?:요약|정리|읽어)"),
     ("web", 4.0, rf"(?:웹|인터넷|온라인|구글|네이버)(?:에서|으로|에|에다)?(?!{HANGUL}{{2}})|웹 ?검색"),
     ("web", 4.0, r"\b(?:on|from|search) the (?:web|internet|net)\b|\bonline\b|\bgoogle\b"),
@@ -79,8 +88,16 @@ TOPICS: Final = _cues(
     ("code", 1.2, r"\b(?:quick|merge|bubble) ?sort\b|\bfibonacci\b|\bbinary search\b"),
     ("code", 2.5, r"코딩|디버그|디버깅|리팩터링|리팩토링|컴파일|구현해|버그"),
     ("code", 2.5, r"\b(?:debug|refactor|implement|compile|bug)\b"),
+    ("code", 3.5, r"```"),
+    (
+        "code",
+        2.5,
+        r"(?:코드|스크립트|파이썬|셸)\S{0,2} ?(?:실행|돌려)|(?:실행|돌려) ?(?:해 ?)?(?:줘|봐|주세요)?\s?[:：]",
+    ),
+    ("code", 2.5, r"\brun (?:this|the) (?:code|script|snippet|program)\b|\brun this\s*:"),
+    ("code", 1.5, r"[\w./-]{1,80}\.(?:py|js|ts|rs|go|java|c|cpp|sh|rb)(?![A-Za-z0-9])"),
     # Data.
-    ("data", 3.0, r"[\w.-]{1,80}\.(?:csv|tsv|xlsx?|parquet|jsonl)(?![a-z])"),
+    ("data", 3.0, rf"[\w./~-]{{1,80}}{TABLE_FILE}"),
     ("data", 2.5, r"분석|통계|집계|시각화|차트|그래프|평균|상관관계"),
     ("data", 2.5, r"\banaly[sz]e\b|\banalysis\b|\bstatistics?\b|\bchart\b|\bplot\b|\bvisuali[sz]e\b"),
     ("data", 1.0, r"데이터|엑셀|스프레드시트|\bdata(?:set|frame)?\b|\bspreadsheet\b|\bexcel\b"),

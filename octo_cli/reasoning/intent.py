@@ -16,7 +16,9 @@ from msgspec.structs import replace
 
 from octo_cli.i18n import language_of
 from octo_cli.reasoning.base import Request
+from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import DEALING, EMPTY_WORDS, PAPER, QUESTIONS, TOPICS, Cue, heard
+from octo_cli.reasoning.named import without_urls
 from octo_cli.reasoning.signals import Signals, ends_of
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.wire.work import Intent
@@ -36,6 +38,8 @@ class Evidence(NamedTuple):
 def understand(request: Request) -> Intent:
     """The category most of the evidence speaks for. What a person chose is taken as it is, with confidence 1."""
     language = language_of(request.text) or request.language
+    if not request.chosen and (called := addressed(request)):
+        return Intent(called[0], 1.0, (called[0],), language)
     request = replace(request, text=ends_of(request.text))
     evidence = tuple(_evidence(request))
     if category := _chosen(request):
@@ -58,17 +62,24 @@ def _chosen(request: Request) -> str | None:
 
 
 def _evidence(request: Request) -> Iterator[Evidence]:
-    signals = Signals(request)
-    topics = tuple(_weighed(request.text, TOPICS))
+    # Words in an address are a page's, not the person's: there they speak for the web alone.
+    bare = replace(request, text=without_urls(request.text))
+    signals = Signals(bare)
+    topics = (
+        *(item for item in _weighed(request.text, TOPICS) if item.category == "web"),
+        *(item for item in _weighed(bare.text, TOPICS) if item.category != "web"),
+    )
     yield from topics
+    cards = tuple(Evidence(*heard) for heard in heard_cards(bare))
+    yield from cards
     # "계약서 써 줄 수 있나요?" is a polite order; its question mark says nothing.
-    questions = () if signals.orders_paper else tuple(_weighed(request.text, QUESTIONS))
+    questions = () if signals.orders_paper else tuple(_weighed(bare.text, QUESTIONS))
     yield from questions
     asks = bool(questions) or any(item.category == "search" for item in topics)
     yield from _papers(signals, asks=asks)
     yield from _facts(signals)
     if signals.orders and not signals.orders_paper:
-        yield from _other_orders(request.text, topics)
+        yield from _other_orders(bare.text, (*topics, *cards))
 
 
 def _weighed(text: str, cues: tuple[Cue, ...]) -> Iterator[Evidence]:
@@ -109,10 +120,10 @@ def _facts(signals: Signals) -> Iterator[Evidence]:
 
 
 def _other_orders(text: str, topics: tuple[Evidence, ...]) -> Iterator[Evidence]:
-    """Something is to be written that is no document: code when its own words say so, else an open request."""
-    trades = {item.category for item in topics} & {"code", "data", "web"}
+    """Something is to be written that is no document: by whoever its own words speak for, else an open request."""
+    trades = {item.category: item.weight for item in topics if item.category not in ("chat", "search")}
     if trades:
-        yield Evidence("code" if "code" in trades else min(trades), 2.0)
+        yield Evidence("code" if "code" in trades else max(sorted(trades), key=lambda name: trades[name]), 2.0)
     elif sum(char.isalpha() for char in EMPTY_WORDS.sub("", text[:2000])) >= 2:
         yield Evidence("chat", 1.8)
 

@@ -8,7 +8,10 @@ from msgspec.structs import replace
 
 from octo_cli.i18n import words
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
+from octo_cli.reasoning.cards import addressed, heard_cards
+from octo_cli.reasoning.cues import TRADES
 from octo_cli.reasoning.intent import understand
+from octo_cli.reasoning.named import snippet, table_files, urls
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
 from octo_cli.reasoning.topics import topic_of
@@ -26,11 +29,13 @@ class _Errand(NamedTuple):
 def plan(request: Request, intent: Intent) -> Plan:
     """One step an errand; they run in parallel unless one says it builds on those before it.
 
-    Errands no agent in `request.agents` can do are left out; talk has none.
+    Errands no agent in `request.agents` can do are left out and named in `unserved`; talk has none.
     """
     served = {card.name for card in request.agents}
     request = replace(request, text=ends_of(request.text))
-    errands = [errand for errand in _errands(request, intent) if errand.agent in served]
+    wanted = tuple(_errands(request, intent))
+    errands = [errand for errand in wanted if errand.agent in served]
+    unserved = tuple(errand.task for errand in wanted if errand.agent not in served)
     waiting = any(errand.waits for errand in errands[1:])
     steps = tuple(
         Step(
@@ -42,11 +47,14 @@ def plan(request: Request, intent: Intent) -> Plan:
         )
         for number, errand in enumerate(errands, 1)
     )
-    return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps)
+    return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
 
 
 def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
     if intent.category == "chat":
+        return
+    if not request.chosen and (called := addressed(request)):
+        yield from _of_category(request, called[0], called[1], intent.language)
         return
     pieces = _pieces(request) if not request.chosen else ()
     if len({piece.category for piece in pieces if piece.category}) < 2:
@@ -62,11 +70,36 @@ def _of_category(request: Request, category: str, text: str, language: Language)
     if category == "contract":
         yield from _papers(replace(request, text=text), language)
         return
-    topic = topic_of(text)
     said = words(language)
-    name = f"offline.task_{category}"
+    inputs = _INPUTS.get(category, _told)(text)
+    name = "offline.task_pages" if "urls" in inputs else f"offline.task_{category}"
+    topic = ", ".join(inputs.get("urls", ())) or inputs.get("text") or topic_of(text)
     task = said(name, topic=_shortened(topic)) if said.has(name) else _shortened(text)
-    yield _Errand(category, task, {"query": topic})
+    yield _Errand(category, task, inputs)
+
+
+def _for_search(text: str) -> dict[str, Any]:
+    return {"query": topic_of(text)}
+
+
+def _for_web(text: str) -> dict[str, Any]:
+    return {"urls": found} if (found := urls(text)) else {"query": topic_of(text)}
+
+
+def _for_data(text: str) -> dict[str, Any]:
+    return {"files": table_files(text), "question": text}
+
+
+def _for_code(text: str) -> dict[str, Any]:
+    return {"query": text, **snippet(text)}
+
+
+def _told(text: str) -> dict[str, Any]:
+    """What an agent that is known by its card alone is told: its own part of the request."""
+    return {"text": text}
+
+
+_INPUTS: Final = {"search": _for_search, "web": _for_web, "data": _for_data, "code": _for_code}
 
 
 class _Piece(NamedTuple):
@@ -81,12 +114,27 @@ _JOINT: Final = lazy(
     re.I,
 )
 _SEARCH_ORDER: Final = lazy(
-    r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명해|분석해|요약해|\b(?:find|search|look\s+up|look\s+for|research|"
+    r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명[해하]|분석[해하]|요약[해하]|정리[해하]|번역[해하]|읽[고어]|"
+    r"(?:분석|요약|정리|번역|조사|설명)\s*$|\b(?:find|search|look\s+up|look\s+for|research|"
     r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
     re.I,
 )
+# "작성하고", at the end of a piece: the order's verb comes with what follows.
+_AND: Final = lazy(r"(?:작성|준비|생성|완성)(?:을|를)?\s?하고$|(?:쓰|만들|뽑)고$")
+_ASKED: Final = lazy(
+    r"(?:줘|줘요|주세요|줄래요?|주라|달라|하자|해라|하고|보내고|쓰고)[\s.!?~]*$|\b(?:send|post|run|call|book|schedule|notify|share|email|mail)"
+    r"\s+\w",
+    re.I,
+)
+_CODE_ORDER: Final = lazy(
+    r"(?:코드|함수|스크립트|프로그램|소트|정렬|크롤러|알고리즘|정규식)\S{0,2}\s?(?:짜|작성|만들|구현|실행|돌려|고쳐|리팩)|구현해|디버[그깅]|"
+    r"리팩[터토]링|```|\b(?:write|implement|debug|refactor|run|fix)\b[^.]{0,40}\b(?:code|script|function|program|algorithm|"
+    r"sort|regex|tests?)\b",
+    re.I,
+)
 _BUILDING_ON: Final = lazy(
-    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|그에\s?맞[춰게]|"
+    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한|분석한|요약한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|"
+    r"^\s*결과(?:를|로|대로)|그에\s?맞[춰게]|"
     r"\bbased\s+on\s+(?:it|that|this|them|the\s+result)|\busing\s+(?:it|that|the\s+result|what\s+you)",
     re.I,
 )
@@ -98,7 +146,7 @@ def _pieces(request: Request) -> tuple[_Piece, ...]:
     A piece stands for itself only if it orders something of its own category; any other belongs to the piece before it,
     so that a document's facts, however many sentences long, stay with the document.
     """
-    if not _SEARCH_ORDER.search(request.text):
+    if not (_SEARCH_ORDER.search(request.text) or _CODE_ORDER.search(request.text) or any(heard_cards(request))):
         return ()
     pieces: list[_Piece] = []
     for text in _cut(request.text):
@@ -123,10 +171,18 @@ def _ordered(request: Request) -> str | None:
     intent = understand(request)
     if intent.confidence < LOW_CONFIDENCE or intent.category == "chat":
         return None
-    if intent.category == "contract":
-        signals = Signals(request)
-        return "contract" if signals.orders_paper or signals.edits else None
-    return intent.category if _SEARCH_ORDER.search(request.text) or intent.category == "code" else None
+    return intent.category if _orders(intent.category, Signals(request)) else None
+
+
+def _orders(category: str, signals: Signals) -> bool:
+    """Whether a piece of this category orders something, rather than only speaking of it."""
+    if category == "contract":
+        return signals.orders_paper or signals.edits or bool(signals.papers and _AND.search(signals.text))
+    if category == "code":
+        return signals.orders or _CODE_ORDER.search(signals.text) is not None
+    if category in TRADES:
+        return _SEARCH_ORDER.search(signals.text) is not None
+    return signals.orders or _ASKED.search(signals.text) is not None
 
 
 def _papers(request: Request, language: Language) -> Iterator[_Errand]:

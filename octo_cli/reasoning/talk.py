@@ -9,6 +9,7 @@ from octo_cli.reasoning.base import Request
 from octo_cli.reasoning.cues import TOPICS, heard
 from octo_cli.reasoning.signals import Signals
 from octo_cli.values.patterns import lazy
+from octo_cli.values.text import one_line
 from octo_cli.wire.work import Intent, Language, StepResult
 
 _THANKS: Final = lazy(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
@@ -79,6 +80,9 @@ def _abilities(request: Request, said: Words) -> Iterator[str]:
         yield from _types(request, said)
     if "search" in served:
         yield said("offline.can_search")
+    for card in request.agents:
+        if card.name not in ("contract", "search"):
+            yield one_line(card.when.get(said.language, ""))
 
 
 def _types(request: Request, said: Words) -> Iterator[str]:

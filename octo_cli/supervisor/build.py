@@ -5,7 +5,7 @@ START → guard → recall → understand → make_plan → dispatch ⇉ one sub
 gather, none left → aggregate → choose_output ⇉ generators → remember → END
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
 
@@ -32,7 +32,9 @@ def build(
     for name in ("guard", "recall", "understand", "clarify", "make_plan", "dispatch", "gather", "aggregate"):
         graph.add_node(name, getattr(nodes, name))
     for name in agents:
-        graph.add_node(name, registry.graph(name, assisted=assisted))
+        # A plug-in's graph does not tell its failures from a dead run: the supervisor does it for it.
+        failed: Any = nodes.failed if registry.is_foreign(name) else None
+        graph.add_node(name, registry.graph(name, assisted=assisted), error_handler=failed)
     graph.add_node("choose_output", nodes.choose_output)
     for name in FORMATS:
         graph.add_node(f"generate_{name}", nodes.generator(name))

@@ -1,12 +1,14 @@
 """What each of the supervisor's nodes does, and where the way goes from it. The edges are in `build`."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from langgraph.errors import NodeError
 from langgraph.runtime import Runtime
-from langgraph.types import Send
+from langgraph.types import Command, Send
 from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask, emit
@@ -15,7 +17,7 @@ from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.supervisor.state import State
-from octo_cli.values.text import clean
+from octo_cli.values.text import clean, one_line
 from octo_cli.wire.events import (
     AggregatedData,
     ExecutionSummary,
@@ -26,10 +28,12 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import FormField, Question
-from octo_cli.wire.work import Artifact, DocumentRef, Intent, Message, Plan, Step, StepResult
+from octo_cli.wire.work import Artifact, DocumentRef, Intent, Message, Plan, Problem, Step, StepResult
 
 if TYPE_CHECKING:
     from langgraph.graph._node import StateNode
+
+log = logging.getLogger(__name__)
 
 MOST_CLARIFICATIONS = 3
 LONGEST_TEXT = 100_000
@@ -120,6 +124,9 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
         return {"asking": to_builtins(_which_document(state, kit))}
     plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
     emit(runtime, PlanReady(plan))
+    if plan.steps and plan.unserved:
+        say = words(state["request"]["language"])
+        emit(runtime, Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
     request = {**state["request"], "steps": len(plan.steps)}
     return {"plan": to_builtins(plan), "request": request, "asking": None}
 
@@ -164,6 +171,18 @@ def ready_steps(state: State) -> list[Send] | str:
         step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
         sends.append(Send(step.agent, {**step_state, "allowed": state.get("allowed", [])}))
     return sends or "aggregate"
+
+
+def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
+    """A plug-in's graph that raised: its step failed, and the run goes on without it."""
+    step = msgspec.convert(state["step"], Step)
+    log.error("agent %s failed", step.agent, exc_info=error.error)
+    reason = one_line(f"{type(error.error).__name__}: {error.error}")
+    message = words(state["request"]["language"])("error.step_failed", reason=reason)
+    problem = Problem("step_failed", message)
+    result = StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
+    # A handler stands in for its node, but not on the node's edges.
+    return Command(update={"results": {step.step_id: to_builtins(result)}}, goto="gather")
 
 
 def gather(state: State) -> Update:

@@ -92,7 +92,7 @@ def outside(body: dict[str, Any]) -> dict[str, Any]:
     if not plan:
         return body
     steps = [{name: value for name, value in step.items() if name not in _INSIDE} for step in plan["steps"]]
-    return {**body, "plan": {**plan, "steps": steps}}
+    return {**body, "plan": {"strategy": plan["strategy"], "steps": steps}}
 
 
 def _thread_of(event: Event) -> str | None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from octo_cli.i18n import Words
+from octo_cli.i18n import Language, Words
 from octo_cli.ui.lists import category, short_ids
 from octo_cli.ui.moments import ago, clock_time
 from octo_cli.ui.plain import how_to_answer
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.wire.inspection import CheckpointRecord, Inspection
-from octo_cli.wire.work import Plan, Usage
+from octo_cli.wire.work import AgentRecord, Plan, ToolRecord, Usage
 
 
 def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[str]:
@@ -30,6 +30,39 @@ def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[s
         yield from ("", f"{say('inspect.usage')}: {_usage(found.usage, say)}")
     for question in found.interrupts:
         yield from ("", *how_to_answer(question, say))
+
+
+def agent_page(record: AgentRecord, tools: Sequence[ToolRecord], language: Language, say: Words) -> Iterator[str]:
+    """An agent laid open: its card, which needs are met, its tools and the rules that hold for them."""
+    status = say(f"list.agent_{record.status}", missing=", ".join(record.missing))
+    yield f"{record.name}  {category(record.name, say)}  {status}  {one_line(record.source)}"
+    if record.problem is not None:
+        yield f"  {one_line(record.problem.message)}"
+    if record.card is None:
+        return
+    card = record.card
+    yield from _part("agent_when", (card.when.get(language, ""),), say)
+    yield from _part("agent_languages", card.languages, say)
+    yield from _part("agent_examples", card.examples, say)
+    yield from _part("agent_keywords", (", ".join(card.keywords),) if card.keywords else (), say)
+    yield from _part("agent_tools", [_tool_line(tool, say) for tool in tools], say)
+    met = [
+        f"{need}  {say('inspect.agent_unmet' if need in record.missing else 'inspect.agent_met')}"
+        for need in card.needs
+    ]
+    yield from _part("agent_needs", met, say)
+
+
+def _part(title: str, lines: Sequence[str], say: Words) -> Iterator[str]:
+    if lines:
+        yield from ("", f"{say(f'inspect.{title}')}:", *(f"  {one_line(line)}" for line in lines))
+
+
+def _tool_line(tool: ToolRecord, say: Words) -> str:
+    if tool.effect is None or tool.verdict is None:
+        return tool.name
+    rules = f"  [approvals] {', '.join(tool.rules)}" if tool.rules else ""
+    return f"{tool.name}  {say(f'inspect.effect_{tool.effect}')} · {say(f'inspect.verdict_{tool.verdict}')}{rules}"
 
 
 def history_lines(checkpoints: Sequence[CheckpointRecord], now: datetime, say: Words) -> Iterator[str]:

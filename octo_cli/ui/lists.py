@@ -9,7 +9,7 @@ from octo_cli.ui.cells import columns
 from octo_cli.ui.moments import ago
 from octo_cli.ui.sanitise import one_line
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import AgentCard, Artifact, ThreadRecord, TypeCard
+from octo_cli.wire.work import AgentRecord, Artifact, ThreadRecord, TypeCard
 
 SHORTEST: Final = 8
 _NOT_WORTH_CUTTING: Final = 4
@@ -90,9 +90,17 @@ def type_lines(cards: Sequence[TypeCard], language: Language, say: Words, total:
     return columns([_header(say, "type", "title", "also"), *rows], total, flexible=(2,))
 
 
-def agent_lines(cards: Sequence[AgentCard], language: Language, say: Words, total: int) -> list[str]:
-    rows = [(card.name, category(card.name, say), one_line(card.when.get(language, ""))) for card in cards]
-    return columns([_header(say, "agent", "called", "when"), *rows], total, flexible=(2,))
+def agent_lines(records: Sequence[AgentRecord], language: Language, say: Words, total: int) -> list[str]:
+    rows = [
+        (
+            record.name,
+            say(f"list.agent_{record.status}", missing=", ".join(record.missing)),
+            one_line(record.source),
+            one_line(record.card.when.get(language, "")) if record.card else "—",
+        )
+        for record in records
+    ]
+    return columns([_header(say, "agent", "agent_status", "source", "when"), *rows], total, flexible=(3,))
 
 
 def category(name: str, say: Words) -> str:

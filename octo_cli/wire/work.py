@@ -36,8 +36,11 @@ class Step(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
+    """`unserved` are the tasks a request names that no agent here can do; they stay inside."""
+
     strategy: Literal["sequential", "parallel"] = "sequential"
     steps: tuple[Step, ...] = ()
+    unserved: tuple[str, ...] = ()
 
 
 class Problem(Struct, frozen=True):
@@ -134,6 +137,34 @@ class AgentCard(Struct, frozen=True):
     languages: tuple[str, ...] = ("ko", "en")
     tools: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+
+class AgentRecord(Struct, frozen=True):
+    """One row of `octo agents list`. `source` is the package it comes with, `missing` the needs that are not met.
+
+    Without a card it was not loaded: it is broken, for the reason in `problem`, or was switched off before anybody
+    looked.
+    """
+
+    name: str
+    source: str
+    status: Literal["ready", "needs", "disabled", "broken"]
+    card: AgentCard | None = None
+    missing: tuple[str, ...] = ()
+    problem: Problem | None = None
+
+
+class ToolRecord(Struct, frozen=True):
+    """A tool of an agent: what it does to the world, and whether it is asked about. None where it is not declared.
+
+    `rules` are the patterns of `[approvals]` that name the tool.
+    """
+
+    name: str
+    effect: Literal["read", "write", "execute", "remote"] | None = None
+    verdict: Literal["allow", "ask", "deny"] | None = None
+    rules: tuple[str, ...] = ()
+    description: str = ""
 
 
 class TypeCard(Struct, frozen=True):

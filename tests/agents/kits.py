@@ -30,5 +30,5 @@ def kit_in(
         catalog=Catalog((PACKAGE_TYPES,), cache=settings.folders.cache),
         storage=open_storage(settings.database),
         settings=settings,
-        cards=Registry().cards(),
+        cards=Registry(settings).cards(),
     )

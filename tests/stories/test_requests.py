@@ -25,9 +25,12 @@ def test_understood(octo: Octo, text: str, category: str) -> None:
 
 
 def test_what_no_agent_here_does_is_said(octo: Octo) -> None:
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    (home / "config.toml").write_text('[agents]\ndisabled = ["code"]\n', encoding="utf-8")
     said = octo("ask", "파이썬으로 퀵소트 짜줘")
     assert said.status == 0
-    assert "이 버전에는 코드를 작성하는 에이전트가 없습니다." in said.out
+    assert "여기에는 코드를 작성하는 에이전트가 없습니다." in said.out
     assert "임대차계약서" in said.out
 
 
