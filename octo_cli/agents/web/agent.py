@@ -10,6 +10,7 @@ from octo_cli.documents.markdown import escape
 from octo_cli.errors import Failed
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.urls import find_urls, without_urls
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -85,14 +86,12 @@ def _those(kind: type[T], outcomes: "Sequence[_Read | _Unread]") -> list[T]:
 
 def _wanted(task: Task) -> tuple[list[str], str]:
     """The addresses to open, and what is sought in them or, without any, on the web."""
-    from octo_cli.agents.web.addresses import urls_in, without_urls
-
     given = task.step.inputs.get("urls") or []
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
     # A plan may say in its task what it leaves out of the inputs; what was said may be about other steps too.
-    said = query or (task.step.task if urls_in(task.step.task) else task.text)
-    urls = urls or urls_in(said)
+    said = query or (task.step.task if find_urls(task.step.task) else task.text)
+    urls = urls or find_urls(said)
     return list(dict.fromkeys(urls)), query if query and not urls else without_urls(topic_of(said)).strip()
 
 
