@@ -175,20 +175,20 @@ class _Answer:
         return "\n\n".join(paragraphs)
 
     async def _paragraphs(self, read: Sequence[_Read]) -> list[str]:
-        from octo_cli.agents.web.answers import Text, answer_of
-
         quoted = [f"{self._source(one)}\n\n{self._said(one.page)}" for one in read]
         if (models := self.kit.mind.models) is None:
             return quoted
-        pages = [Text(one.number, one.page.title, one.final_url, one.page.text) for one in read]
-        answer = await answer_of(models, self.task.text, self.task.step.task, pages, self.task.language)
+        from octo_cli.agents.citing import Passage, answer_from
+
+        pages = [Passage(f"{one.page.title}, {one.final_url}", one.page.text) for one in read]
+        answer = await answer_from(models, self.task, pages)
         if answer is None:
             return [self.say("web.no_answer"), *quoted]
-        return [answer, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
+        return [answer.text, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
 
     def _said(self, page: "Page") -> str:
         """The page's own words, quoted."""
-        from octo_cli.agents.web.answers import summary
+        from octo_cli.agents.web.summary import summary
 
         said = [escape(sentence) for sentence in summary(page.text, self.query)] if page.prose else []
         quoted = f"> {' '.join(said)}" if said else "\n".join(_first_lines(page.text))
