@@ -4,6 +4,7 @@ A cache that cannot be read or written only costs money: it is told once, as a w
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -72,7 +73,11 @@ def _sqlite(settings: Settings) -> "BaseCache[str]":
     make_private(settings.folders.cache)
     path = settings.folders.cache / "answers.db"
     path.touch(mode=0o600, exist_ok=True)
-    return SqliteCache(path=str(path))
+    cache: SqliteCache[str] = SqliteCache(path=str(path))
+    # It forgets what is too old only when that very question comes again, and so would grow for ever.
+    with cache._conn:
+        cache._conn.execute("DELETE FROM cache WHERE expiry < ?", (time.time(),))
+    return cache
 
 
 def _redis(address: str) -> "BaseCache[str]":

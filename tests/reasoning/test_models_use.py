@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +244,16 @@ def test_a_question_asked_before_is_answered_from_the_cache(model_server: ModelS
     _, other = cached(model_server, tmp_path, name="openai:other")
     assert other(verdict) == ask(verdict)
     assert len(model_server.requests) == 2
+
+
+def test_answers_too_old_to_be_given_are_not_kept(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.knows("Intent", VERDICT)
+    for name in ("openai:one", "openai:other"):
+        _, ask = cached(model_server, tmp_path, name=name)
+        ask(verdict)
+        with closing(sqlite3.connect(tmp_path / "cache" / "answers.db")) as database, database:
+            assert database.execute("SELECT count(*) FROM cache").fetchone() == (1,)
+            database.execute("UPDATE cache SET expiry = 1")
 
 
 @pytest.mark.parametrize(("cache_writer", "requests"), [(False, 2), (True, 1)])
