@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from octo_cli.credentials import scrub
 from octo_cli.errors import ModelError
+from octo_cli.reasoning.models.providers import PROVIDERS
 from octo_cli.settings import ModelSettings, Settings
 from octo_cli.values.text import one_line
 
@@ -16,15 +17,11 @@ if TYPE_CHECKING:
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
 _LONGEST_REASON: Final = 200
-# LangChain's names, by those of Octo's extras.
-_ALSO_CALLED: Final = MappingProxyType({"google": "google_genai", "mistral": "mistralai"})
-_EXTRAS: Final = MappingProxyType({provider: extra for extra, provider in _ALSO_CALLED.items()})
 
 
 def provider_of(settings: Settings) -> str:
     """Whose model makes the vectors; "" when none does."""
-    provider, _, _ = (settings.search.embeddings or "").partition(":")
-    return _ALSO_CALLED.get(provider, provider)
+    return (settings.search.embeddings or "").partition(":")[0]
 
 
 def embedder(settings: Settings, key: str | None) -> Embed:
@@ -55,16 +52,16 @@ def _model(settings: Settings, key: str | None) -> "Embeddings":
     name = (settings.search.embeddings or "").partition(":")[2]
     if provider not in _OPTIONS or not name:
         raise ModelError(
-            "embeddings_unknown", model=settings.search.embeddings, known=", ".join(f"{known}:…" for known in _OPTIONS)
+            "embeddings_unknown", model=settings.search.embeddings, known=", ".join(f"{one}:…" for one in _OPTIONS)
         )
-    local = settings.models.base_url is not None and provider == "openai"
-    if provider != "ollama" and not key and not local:
+    known, at_address = PROVIDERS[provider], settings.models.base_url is not None and provider == "openai"
+    if not (known.local or key or at_address):
         raise ModelError("embeddings_no_key", model=settings.search.embeddings, provider=provider)
     try:
-        model: Embeddings = init_embeddings(name, provider=provider, **_OPTIONS[provider](settings.models, key))
+        model: Embeddings = init_embeddings(name, provider=known.langchain, **_OPTIONS[provider](settings.models, key))
     except ImportError as exc:
         raise ModelError(
-            "embeddings_extra_missing", model=settings.search.embeddings, extra=_EXTRAS.get(provider, provider)
+            "embeddings_extra_missing", model=settings.search.embeddings, extra=known.extra or provider
         ) from exc
     except Exception as exc:
         raise _failed(settings, f"{type(exc).__name__}: {exc}") from exc
@@ -87,8 +84,8 @@ _OPTIONS: Final[Mapping[str, Callable[[ModelSettings, str | None], dict[str, Any
     {
         "openai": _openai,
         "ollama": lambda models, _: {"base_url": models.base_url} if models.base_url else {},
-        "google_genai": lambda _, key: {"google_api_key": key},
-        "mistralai": lambda models, key: {
+        "google": lambda _, key: {"google_api_key": key},
+        "mistral": lambda models, key: {
             "api_key": key,
             "timeout": int(models.timeout),
             "max_retries": models.retries,

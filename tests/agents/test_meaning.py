@@ -170,7 +170,7 @@ def test_a_model_that_cannot_be_is_told(model: str, code: str, tmp_path: Path) -
 
 def test_providers_by_the_names_of_their_extras(tmp_path: Path) -> None:
     settings = kit_in(tmp_path / "work", config='[search]\nembeddings = "google:gemini-embedding"').settings
-    assert provider_of(settings) == "google_genai"
+    assert provider_of(settings) == "google"
 
 
 def test_a_registration_number_is_not_sent(server: Embeddings, notes: Path) -> None:
