@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 Sandbox = Literal["auto", "bubblewrap", "subprocess", "docker"]
-Policy = Literal["cheap", "standard", "premium"]
 Structured = Literal["auto", "json_schema", "function_calling", "json_mode"]
 SearchEngine = Literal["searxng", "tavily", "brave"]
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from octo_cli.errors import Failed, OctoError
-from octo_cli.settings import Settings, make_private
+from octo_cli.settings import Settings, write_private
 from octo_cli.values.text import one_line
 from octo_cli.wire.work import AgentCard
 
@@ -168,11 +168,7 @@ def is_trusted(server: Server, settings: Settings) -> bool:
 def trust(server: Server, settings: Settings) -> None:
     """Remember that the person let `server`, as it is written now, be connected to."""
     known = {**_trusted(settings), server.name: server.fingerprint}
-    path = _trust_file(settings)
-    make_private(path.parent)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(known, indent=2), encoding="utf-8")
-    draft.replace(path)
+    write_private(_trust_file(settings), json.dumps(known, indent=2).encode())
 
 
 def _trusted(settings: Settings) -> dict[str, Any]:
