@@ -13,6 +13,7 @@ from octo_cli.agents.data.tables import Database, Refused, Rows, Table
 from octo_cli.agents.data.vocabulary import CARRYING, PICTURE, PROFILE
 from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit
+from octo_cli.agents.tools import fenced
 from octo_cli.documents.files import write_once
 from octo_cli.i18n import Words
 from octo_cli.values.text import one_line
@@ -110,8 +111,8 @@ def _blocks(answer: Answer, chart: charts.Chart | None, say: Words) -> Iterator[
         yield from (say(f"data.{key}") for key in answer.reading.assumed)
     yield report.rows_block(answer.rows, say)
     if chart:
-        yield f"```text\n{charts.drawn(chart).replace('```', '')}\n```"
-    yield report.sql_block(answer.sql)
+        yield fenced(charts.drawn(chart), "text")
+    yield fenced(answer.sql, "sql")
 
 
 def _profiles(answer: Answer, say: Words) -> Iterator[str]:

@@ -22,11 +22,6 @@ _MUCH: Final = 0.4
 _MANY_BLANK: Final = 0.2
 
 
-def sql_block(sql: str) -> str:
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", sql)), default=0))
-    return f"{fence}sql\n{sql}\n{fence}"
-
-
 def rows_block(rows: Rows, say: Words) -> str:
     """The first rows as a Markdown table, and how many more there are."""
     if not rows.rows:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
+from octo_cli.agents.tools import fenced
 from octo_cli.documents.markdown import escape
 from octo_cli.errors import Failed
 from octo_cli.i18n import Words, describe, words
@@ -191,7 +192,7 @@ class _Answer:
         from octo_cli.agents.web.summary import summary
 
         said = [escape(sentence) for sentence in summary(page.text, self.query)] if page.prose else []
-        quoted = f"> {' '.join(said)}" if said else "\n".join(_first_lines(page.text))
+        quoted = f"> {' '.join(said)}" if said else _first_lines(page.text)
         return f"{quoted}\n\n{self.say('web.thin')}" if page.thin else quoted
 
     def _excerpts(self, hits: "Sequence[Hit]") -> Iterator[str]:
@@ -220,13 +221,8 @@ def _plain(url: str) -> str:
     return url.replace("<", "%3C").replace(">", "%3E").replace(" ", "%20").replace("\n", "")
 
 
-def _first_lines(text: str) -> Iterator[str]:
+def _first_lines(text: str) -> str:
     """Data has no sentences: its first lines, as they are."""
     lines = text.split("\n")
-    # A longer fence than any in the text, which so cannot end it.
-    fence = "`" * max(3, max((len(line) - len(line.lstrip("`")) for line in map(str.strip, lines)), default=0) + 1)
-    yield fence
-    yield from (line[:_LONGEST_LINE] for line in lines[:_MOST_LINES])
-    if len(lines) > _MOST_LINES:
-        yield "…"
-    yield fence
+    more = ["…"] * (len(lines) > _MOST_LINES)
+    return fenced("\n".join([*(line[:_LONGEST_LINE] for line in lines[:_MOST_LINES]), *more]))
