@@ -46,7 +46,7 @@ HEAVY = (
         (["doctor"], (*HEAVY, "httpx")),
         (
             ["ask", "안녕하세요"],
-            ("langchain", "langchain_openai", "openai", "genai_prices", "keyring", "octo_cli.credentials"),
+            ("langchain", "langchain_openai", "openai", "genai_prices", "keyring"),
         ),
         (["inbox", "--json"], ("pydantic", "langgraph", "langchain_core", "rich", "prompt_toolkit", "jinja2")),
     ],
