@@ -16,6 +16,7 @@ from octo_cli.errors import UsageError
 from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
+from octo_cli.reasoning.recent import conversation
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
 from octo_cli.wire.events import (
@@ -169,7 +170,8 @@ def ready_steps(state: State) -> list[Send] | str:
     for step in _ready(_plan(state), results):
         earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
         step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
-        sends.append(Send(step.agent, {**step_state, "allowed": state.get("allowed", [])}))
+        shared = {"allowed": state.get("allowed", []), "said": conversation(_history(state))}
+        sends.append(Send(step.agent, {**step_state, **shared}))
     return sends or "aggregate"
 
 
@@ -290,9 +292,13 @@ def _request(state: State, kit: Kit) -> Request:
         document_types=kit.catalog.cards(),
         documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
         chosen=state.get("chosen", {}),
-        # The last line is what is asked now.
-        history=msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...]),
+        history=_history(state),
     )
+
+
+def _history(state: State) -> tuple[Message, ...]:
+    """What was said before; the last line is what is asked now."""
+    return msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...])
 
 
 def _which_work(state: State, kit: Kit) -> Question:

@@ -352,7 +352,11 @@ def test_a_model_answers_through_the_door(octo: Octo, model_server: ModelServer)
     (octo.folder / "notes.md").write_text("# 월세\n\n월세는 매달 25일에 낸다.\n", encoding="utf-8")
     (octo.folder / ".octo.toml").write_text('[search]\nfolders = ["."]\n', encoding="utf-8")
     octo.environment["OPENAI_API_KEY"] = KEY
-    model_server.otherwise(lambda asked: {"answer": "매달 25일에 냅니다 [2]."} if asked.shape == "answer" else "?")
+    step = {"agent": "search", "task": "찾기", "query": "월세 내는 날", "depends_on": []}
+    nothing = {"document_type": None, "document_name": None, "document_id": None}
+    model_server.knows("Intent", {"category": "search", "confidence": 0.9, "keywords": ["월세"]})
+    model_server.knows("Plan", {"steps": [{**step, **nothing}]})
+    model_server.otherwise(lambda _: {"answer": "매달 25일에 냅니다 [2]."})
     said = octo("ask", "내 메모에서 월세 내는 날 찾아줘", *model_server.flags)
     assert said.status == 0, said.err
     assert said.out == (
