@@ -9,6 +9,7 @@ from msgspec import Struct
 from octo_cli.agents.data.tables import Refused, Rows, Table
 from octo_cli.errors import UnusableAnswer
 from octo_cli.reasoning.base import Message, Models
+from octo_cli.values.contact import mask_rrn
 
 _MOST_COLUMNS: Final = 200
 _SYSTEM: Final = (
@@ -74,4 +75,5 @@ def _described(question: str, tables: Sequence[Table]) -> str:
         }
         for table in tables
     ]
-    return json.dumps({"tables": described, "question": question}, ensure_ascii=False, default=str)
+    # No model needs the back of a resident registration number, and a column may be full of them.
+    return mask_rrn(json.dumps({"tables": described, "question": question}, ensure_ascii=False, default=str))

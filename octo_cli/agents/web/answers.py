@@ -73,7 +73,7 @@ async def answer_of(models: Models, request: str, task: str, pages: Sequence[Tex
         "language": language,
         "pages": [{**page._asdict(), "text": page.text[:share]} for page in pages],
     }
-    message = json.dumps(asked, ensure_ascii=False)
+    message = mask_rrn(json.dumps(asked, ensure_ascii=False))
     try:
         said = await models.structured(
             "writer", [("system", _INSTRUCTIONS), ("user", message)], PagesAnswer, name="pages_answer"
