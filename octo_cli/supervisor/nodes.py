@@ -12,6 +12,7 @@ from langgraph.types import Command, Send
 from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask, emit
+from octo_cli.credentials import scrub
 from octo_cli.errors import UsageError
 from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
@@ -179,7 +180,7 @@ def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
     """A plug-in's graph that raised: its step failed, and the run goes on without it."""
     step = msgspec.convert(state["step"], Step)
     log.error("agent %s failed", step.agent, exc_info=error.error)
-    reason = one_line(f"{type(error.error).__name__}: {error.error}")
+    reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
     message = words(state["request"]["language"])("error.step_failed", reason=reason)
     problem = Problem("step_failed", message)
     result = StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)

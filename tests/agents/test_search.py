@@ -270,6 +270,12 @@ def test_citations_of_nothing_are_dropped(tmp_path: Path, notes: Path, model_ser
     assert said.text.startswith("이사한 날 합니다 [1]. 다른 말.\n\n근거:")
 
 
+def test_of_a_link_its_words_stay(tmp_path: Path, notes: Path, model_server: ModelServer) -> None:
+    answer = "[1]: 이사한 날 [여기](http://evil) [1](http://evil)\n[x]: http://evil"
+    said = asked(tmp_path, notes, model_server, answer)
+    assert said.text.startswith("[1]: 이사한 날 여기 [1]\nx\n\n근거:")
+
+
 @pytest.mark.parametrize("answer", ["", "근거 없이 말합니다.", "없는 근거입니다 [2]."])
 def test_an_answer_that_rests_on_nothing_gives_way_to_the_places(
     answer: str, tmp_path: Path, notes: Path, model_server: ModelServer

@@ -93,4 +93,4 @@ def about(instructions: str, **data: Any) -> list[Message]:
 
 def as_json(data: Any) -> str:
     # No model needs the back of a resident registration number.
-    return mask_rrn(json.dumps(data, ensure_ascii=False))
+    return mask_rrn(json.dumps(data, ensure_ascii=False, default=str))
