@@ -1,7 +1,7 @@
 """Everything a provider can do wrong, by somebody else's server and through the real door: status 6, or mended.
 
-What failed is the last thing that was done; `octo resume` does that again and nothing before it, as the server's journal
-and the thread's history both tell.
+What failed is the last thing that was done; `octo resume` does that again and nothing before it, as the server's
+journal and the thread's history both tell.
 """
 
 import asyncio
