@@ -46,7 +46,7 @@ def understood(llmock: LLMock, category: str) -> None:
 def planned(llmock: LLMock) -> None:
     """One step for the code agent."""
     blank = {"document_type": None, "document_name": None, "document_id": None}
-    step = {"agent": "code", "task": "look", "query": "", "depends_on": [], **blank}
+    step: dict[str, Any] = {"agent": "code", "task": "look", "query": "", "depends_on": [], **blank}
     llmock.add(Reply(text=json.dumps({"steps": [step]}), match=WHOLE))
 
 
