@@ -27,7 +27,7 @@ _INVISIBLE: Final = (
 def clean(text: str) -> str:
     """NFC, newlines as "\\n", without controls (newline and tab stay), bidi overrides and zero-width characters."""
     text = re.sub("\r\n?|[\u0085\u2028\u2029]", "\n", text)
-    return unicodedata.normalize("NFC", text.translate(_stripped()))
+    return unicodedata.normalize("NFC", _invisible().sub("", text))
 
 
 def one_line(text: str) -> str:
@@ -41,8 +41,8 @@ def half_width(text: str) -> str:
 
 
 @cache
-def _stripped() -> dict[int, None]:
-    return {code: None for first, last in _INVISIBLE for code in range(first, last + 1)}
+def _invisible() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in _INVISIBLE)}]+")
 
 
 @cache

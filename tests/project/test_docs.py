@@ -14,7 +14,7 @@ import pytest
 import octo_cli
 from octo_cli import errors, outputs, settings
 from octo_cli.cli import COMMANDS
-from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result
+from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result, spending
 from octo_cli.cli.commands import shared as shared_options
 from octo_cli.wire import events, forms, work
 
@@ -23,9 +23,13 @@ PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 CONTRACT = (PROJECT / "docs" / "contract.md").read_text(encoding="utf-8")
 HOUSE = (PROJECT / "AGENTS.md").read_text(encoding="utf-8")
 
-EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)```", CONTRACT, re.DOTALL)
+EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)^```$", CONTRACT, re.DOTALL | re.MULTILINE)
 EVENTS = {struct.__struct_config__.tag: struct for struct in get_args(events.Event)}
-ANSWERS = {max(param.opts, key=len) for param in parameters(answering)}
+# Options that go together stand in the list under one name.
+BUNDLES = {
+    f"[{name}]": {max(param.opts, key=len) for param in parameters(bundle)}
+    for name, bundle in (("answers", answering), ("spending", spending))
+}
 ALIASES = {min(param.opts, key=len): max(param.opts, key=len) for param in parameters(result)}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -38,12 +42,24 @@ def test_an_example_is_what_crosses_the_wire(room: str, word: str, example: str)
 
 
 def test_every_shape_has_an_example() -> None:
-    cards = {"ThreadRecord", "TypeCard", "AgentCard", "Message", "CheckpointRecord"}
+    cards = {"ThreadRecord", "TypeCard", "AgentCard", "ToolRecord", "Message", "CheckpointRecord"}
     assert {word for _, word, _ in EXAMPLES} == {"Summary", "Problem", "Question", "Answer", *cards}
 
 
 def test_every_command_is_listed_with_its_own_options() -> None:
     assert dict(listed_commands()) == dict(commands(COMMANDS))
+
+
+def test_every_code_of_exit_status_six_is_listed() -> None:
+    known = tomllib.loads((Path(octo_cli.__file__).parent / "i18n" / "en.toml").read_text(encoding="utf-8"))["error"]
+    listed = {code for codes, _ in table("code", "what happened") for code in ticked(codes)}
+    assert listed == {code for code in known if code.startswith("model_")} | {"budget_reached"}
+
+
+def test_every_warning_of_a_run_is_listed() -> None:
+    known = tomllib.loads((Path(octo_cli.__file__).parent / "i18n" / "en.toml").read_text(encoding="utf-8"))["warning"]
+    # Without its extra, tracing is told before there is a run.
+    assert [code for code in known if f"`{code}`" not in CONTRACT] == ["otel_missing"]
 
 
 def test_every_event_is_listed_with_its_members() -> None:
@@ -111,9 +127,10 @@ def listed_commands() -> Iterator[tuple[str, set[str]]]:
     """The commands of docs/contract.md and their options; those that every command takes stand elsewhere."""
     shared = {option for param in parameters(shared_options) for option in param.opts}
     for line in CONTRACT.split("```text\n", 1)[1].split("```", 1)[0].splitlines()[1:-1]:
-        name = " ".join(re.findall(r" +([a-z]+)(?=\s|$)", line.partition("[")[0].partition("THREAD")[0]))
+        name = " ".join(re.findall(r"^octo((?: +[a-z]+(?=\s|$))*)", line)[0].split())
         options = set(re.findall(r"(?<![\w-])--?[a-z]+", line)) - shared
-        yield name, {ALIASES.get(option, option) for option in options} | (ANSWERS if "[answers]" in line else set())
+        together = set().union(*(options for name, options in BUNDLES.items() if name in line))
+        yield name, {ALIASES.get(option, option) for option in options} | together
 
 
 def commands(entries: Mapping[str, Entry | Branch], before: str = "") -> Iterator[tuple[str, set[str]]]:

@@ -96,6 +96,10 @@ class World:
             for server in read_servers(self.settings).servers:
                 trust(server, self.settings)
         self.commands: list[tuple[Outcome, Person]] = []
+        self.remember()
+
+    def remember(self) -> None:
+        """Hold what `changed` says against the files as they are now."""
         self._before = self._files()
 
     @property

@@ -25,7 +25,11 @@ _CJK: Final = (
 )
 _LETTER: Final = rf"[^\W_{_CJK}]"
 _RUN: Final = re.compile(rf"[{_CJK}]+|{_LETTER}+")
+# A run's pairs overlap: each is looked at ahead of the one character that is gone on by.
+_TOKEN: Final = re.compile(rf"(?=([{_CJK}]{{1,2}}|{_LETTER}+))(?:[{_CJK}]|{_LETTER}+)")
 _IS_CJK: Final = re.compile(rf"[{_CJK}]")
+# Small letters, digits and Hangul, most of any text, are folded already; looking each of them up would take longest.
+_TO_FOLD: Final = re.compile("[^\\x00-@\\[-\\x7f\uac00-\ud7a3]+")
 _HUMP: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _HUMPED: Final = re.compile("[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
 _MARK: Final = "_"
@@ -78,12 +82,14 @@ _LONGEST_SPACED: Final = 12
 
 def fold(text: str) -> str:
     """`text` without case, accents or full-width forms, character for character, so that offsets stay."""
-    return text.translate(_FOLDED)
+    if text.isascii():
+        return text.lower()
+    return _TO_FOLD.sub(lambda run: run[0].translate(_FOLDED), text)
 
 
 def index_tokens(text: str) -> str:
     """The tokens of `text`, separated by spaces."""
-    return " ".join(_tokens(_RUN.findall(fold(text))))
+    return " ".join(_TOKEN.findall(fold(text)))
 
 
 def name_tokens(text: str) -> str:
@@ -109,7 +115,7 @@ class Spelling:
     def phrase(self) -> str:
         """An FTS5 phrase. Runs hold letters and digits only, so nothing in it can be read as syntax."""
         *before, last = self.runs
-        tokens = list(_tokens(before))
+        tokens = _TOKEN.findall(" ".join(before))
         if not _is_cjk(last):
             return f'"{" ".join([*tokens, last])}"' + ("*" if self.prefix else "")
         if len(last) == 1:
@@ -213,14 +219,6 @@ def _spaced(run: str) -> Iterator[tuple[str, str]]:
     if len(run) <= _LONGEST_SPACED:
         for cut in range(_SHORTEST_HALF, len(run) - _SHORTEST_HALF + 1):
             yield run[:cut], run[cut:]
-
-
-def _tokens(runs: list[str]) -> Iterator[str]:
-    for run in runs:
-        if _is_cjk(run):
-            yield from _pairs(run)
-        else:
-            yield run
 
 
 def _pairs(run: str) -> list[str]:
