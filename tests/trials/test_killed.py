@@ -1,4 +1,4 @@
-"""kill -9 while a model speaks and around a tool's effect: nothing is lost, and nothing happens twice unless asked for."""
+"""kill -9 while a model speaks and around a tool's effect: nothing is lost, nothing happens twice unless asked for."""
 
 import json
 import shutil
