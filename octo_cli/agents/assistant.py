@@ -32,12 +32,13 @@ _LONGEST_EARLIER: Final = 8_000
 
 class AssistState(StepState, total=False):
     """`messages` are LangChain's, `called` the tools that were called and what came of each, `assisted` whether a model
-    works, `began` the turn's active seconds when the step began."""
+    works, `began` the turn's active seconds when the step began, `said` the conversation before, (speaker, text)."""
 
     messages: list[Any]
     called: list[dict[str, Any]]
     assisted: bool
     began: float
+    said: list[list[str]]
 
 
 def as_assistant(
@@ -71,7 +72,8 @@ def _begin(state: AssistState, runtime: Runtime[Kit]) -> Update:
     kit = runtime.context
     if kit.mind.models is None:
         return {"assisted": False}
-    return {"assisted": True, "began": kit.active_seconds(), "messages": [("user", _errand(state))]}
+    before = [("user" if speaker == "user" else "assistant", text) for speaker, text in state.get("said", [])]
+    return {"assisted": True, "began": kit.active_seconds(), "messages": [*before, ("user", _errand(state))]}
 
 
 def _errand(state: AssistState) -> str:

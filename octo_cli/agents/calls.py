@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -50,10 +50,8 @@ class Caller:
         )
 
 
-def question(
-    tool: Tool, args: Mapping[str, Any], why: str, caller: Caller, *, note: Literal["again"] | None = None
-) -> dict[str, Any]:
-    """What a person is asked before `tool` runs, as JSON; `note` is why they are asked once more."""
+def question(tool: Tool, args: Mapping[str, Any], why: str, caller: Caller, *, again: bool = False) -> dict[str, Any]:
+    """What a person is asked before `tool` runs, as JSON; `again` when it may have run already."""
     kit, say = caller.kit, caller.say
     created_at, expires_at = kit.ask_until()
     risk = caller.ruling(tool, args).risk
@@ -65,7 +63,7 @@ def question(
         step_id=caller.step.step_id,
         agent=caller.step.agent,
         title=say("approval.title", tool=tool.name),
-        message="\n".join(_message(tool, why, caller, note)),
+        message="\n".join(_message(tool, why, caller, again=again)),
         doc_hash=hash_of(preview),
         fields=approvals.fields_of(tool, args, say, Issue("warning", risk, say(f"risk.{risk}")) if risk else None),
         editable_fields=tuple(tool.parameters.get("properties", {})),
@@ -112,10 +110,10 @@ def hash_of(preview: str) -> str:
     return f"sha256:{hashlib.sha256(preview.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def _message(tool: Tool, why: str, caller: Caller, note: Literal["again"] | None) -> list[str]:
+def _message(tool: Tool, why: str, caller: Caller, *, again: bool) -> list[str]:
     """The lines above the call. Octo's own come first, so that nothing an agent says can pass for them."""
     say = caller.say
-    lines = [say("approval.again")] if note else []
+    lines = [say("approval.again")] if again else []
     lines += [tool.notice(caller.kit, say)] if tool.notice else []
     # Only of somebody else's tool is what it does not plain from its name and the call itself.
     said = " ".join((why or (tool.description if tool.effect == "remote" else "")).split())

@@ -116,6 +116,11 @@ class Task:
     answers: tuple[Answer, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
 
+    @property
+    def query(self) -> str:
+        """This step's own part of what was said; all of it where the plan does not say."""
+        return str(self.step.inputs.get("query") or "").strip() or self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

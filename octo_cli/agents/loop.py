@@ -10,7 +10,6 @@ import operator
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
 
-import msgspec
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
@@ -29,7 +28,7 @@ from langgraph.types import Command
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Call, Kit, ask, attempted
+from octo_cli.agents.kit import Call, Kit, ask, attempted, emit
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError
@@ -125,7 +124,7 @@ class Gate(AgentMiddleware[Any, Any, Any]):
                 wanted["id"]
             )
         progress = StepProgress(step.step_id, step.agent, "tools", say("assistant.calls", tool=tool.name))
-        runtime.stream_writer(msgspec.to_builtins(progress))
+        emit(runtime, progress)
         call = Call(tool.name, wanted["args"], why=_said_beside(request.state["messages"]))
         settled = await _settled(tool, call, caller, key=runtime.execution_info.task_id)
         return settled.command(wanted["id"])
@@ -150,27 +149,27 @@ class _Settled:
 
 async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Settled:
     """Check, rule, ask and run. This runs again from its first line whenever a person has answered."""
-    ready = await attempted(_ready(tool, call, caller), caller.say, caller.kit.thread_id)
-    if isinstance(ready, Problem):
-        return _Settled(Outcome(tool.name, "failed", call.args, output=ready.message))
-    args, asked = ready
     answer: Answer | None = None
     pauses, allowed = 0, set(caller.kit.allowed)
     for start in range(MOST_STARTS):
+        ready = await attempted(_ready(tool, call, caller, again=start > 0), caller.say, caller.kit.thread_id)
+        if isinstance(ready, Problem):
+            return _Settled(Outcome(tool.name, "failed", call.args, output=ready.message), pauses)
+        args, asked = ready
         if start or caller.ruling(tool, args).verdict == "ask":
-            answer = ask(calls.question(tool, args, call.why, caller, note="again") if start else asked)
+            answer = ask(asked)
             pauses += 1
             allowed |= {tool.name} if answer.scope == "run" else set()
         outcome = await calls.run(tool, args, answer, caller, key=f"{key}:{start}")
         if outcome is not None:
             return _Settled(outcome, pauses, allowed.difference(caller.allowed))
-    return _Settled(Outcome(tool.name, "failed", args, output=caller.say("approval.too_often")), pauses)
+    return _Settled(Outcome(tool.name, "failed", call.args, output=caller.say("approval.too_often")), pauses)
 
 
-async def _ready(tool: Tool, call: Call, caller: Caller) -> tuple[dict[str, Any], dict[str, Any]]:
+async def _ready(tool: Tool, call: Call, caller: Caller, *, again: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """The call's arguments as the tool takes them, and the question about it. Raises what is wrong with it."""
     args = approvals.checked(tool, call.args)
-    return args, await asyncio.to_thread(calls.question, tool, args, call.why, caller)
+    return args, await asyncio.to_thread(calls.question, tool, args, call.why, caller, again=again)
 
 
 def _said_beside(messages: Sequence[Any]) -> str:

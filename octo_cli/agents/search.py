@@ -130,7 +130,7 @@ async def _answered(task: Task, kit: Kit, findings: "Findings") -> "Cited | None
     from octo_cli.agents.citing import Passage, answer_from
 
     passages = [Passage(_source(file, place), place.context) for file, place in _all_places(findings)]
-    return await answer_from(kit.mind.models, task.text or task.step.task, passages, task.language)
+    return await answer_from(kit.mind.models, task, passages)
 
 
 def _all_places(findings: "Findings") -> "Iterator[tuple[FoundFile, Place]]":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -85,10 +85,12 @@ class _Simple:
     async def _worked(self, state: StepState, kit: Kit) -> Done | Update:
         outcome = await self.work(_task(state), kit)
         if isinstance(outcome, Ask):
+            _keep_within(MOST_QUESTIONS, state.get("answers", []), kit)
             return {"question": _question(state, outcome, kit), "call": None}
         if not isinstance(outcome, Call):
             # A plug-in may hand in what no state can hold: its step fails then, before anything is saved.
             return msgspec.convert(msgspec.to_builtins(outcome), Done)
+        _keep_within(MOST_CALLS, state.get("outcomes", []), kit)
         tool = await self._tool(outcome.tool, kit)
         call = {"tool": tool.name, "args": dict(outcome.args), "why": outcome.why}
         if caller_of(state, kit).ruling(tool, outcome.args).verdict != "ask":
@@ -113,25 +115,30 @@ class _Simple:
     async def act(self, state: StepState, runtime: Runtime[Kit]) -> Update:
         started = time.monotonic()
         call, caller = state["call"] or {}, caller_of(state, runtime.context)
-        answer = msgspec.convert(call.get("answer"), Answer | None)
-        tool = await self._tool(call["tool"], runtime.context)
         info = runtime.execution_info
         with working_on(state["step"]["step_id"]):
-            outcome = await calls.run(tool, call["args"], answer, caller, key=info.task_id if info else "")
-        seconds = state.get("seconds", 0.0) + time.monotonic() - started
-        if outcome is None:
-            again = {**call, "again": True, "answer": None}
-            asked = await asyncio.to_thread(
-                calls.question, tool, call["args"], call.get("why", ""), caller, note="again"
-            )
-            return {"call": again, "question": asked, "seconds": seconds}
-        outcomes = [*state.get("outcomes", []), msgspec.to_builtins(outcome)]
-        return {"call": None, "question": None, "outcomes": outcomes, "seconds": seconds}
+            acted = self._acted(call, caller, key=info.task_id if info else "")
+            update = await attempted(acted, caller.say, runtime.context.thread_id)
+        if isinstance(update, Problem):
+            # The tool is gone since it was called, or what it would do cannot be shown any more.
+            outcome = Outcome(call["tool"], "failed", call["args"], output=update.message)
+            update = {"call": None, "question": None, "outcomes": [msgspec.to_builtins(outcome)]}
+        outcomes = [*state.get("outcomes", []), *update.pop("outcomes", [])]
+        return {**update, "outcomes": outcomes, "seconds": state.get("seconds", 0.0) + time.monotonic() - started}
+
+    async def _acted(self, call: dict[str, Any], caller: Caller, *, key: str) -> Update:
+        answer = msgspec.convert(call.get("answer"), Answer | None)
+        tool = await self._tool(call["tool"], caller.kit)
+        outcome = await calls.run(tool, call["args"], answer, caller, key=key)
+        if outcome is not None:
+            return {"call": None, "question": None, "outcomes": [msgspec.to_builtins(outcome)]}
+        asked = await asyncio.to_thread(calls.question, tool, call["args"], call.get("why", ""), caller, again=True)
+        return {"call": {**call, "again": True, "answer": None}, "question": asked}
 
     def after_work(self, state: StepState) -> str:
-        if state.get("question") and len(state.get("answers", [])) < MOST_QUESTIONS:
+        if state.get("question"):
             return "ask"
-        return "act" if state.get("call") and len(state.get("outcomes", [])) < MOST_CALLS else END
+        return "act" if state.get("call") else END
 
     def after_ask(self, state: StepState) -> str:
         return "act" if state.get("call") else "work"
@@ -140,14 +147,24 @@ class _Simple:
         return "ask" if state.get("question") else "work"
 
     async def _allowed(self, state: StepState, call: Mapping[str, Any], kit: Kit) -> bool:
-        tool = await self._tool(call["tool"], kit)
-        return caller_of(state, kit).ruling(tool, call["args"]).verdict != "ask"
+        # A tool that is gone by now is told of by `act`: what is raised in a node that asks spoils the thread.
+        tool = (await self._tools(kit)).get(call["tool"])
+        return tool is not None and caller_of(state, kit).ruling(tool, call["args"]).verdict != "ask"
 
     async def _tool(self, name: str, kit: Kit) -> Tool:
-        known = {tool.name: tool for tool in (await self.tools(kit) if callable(self.tools) else self.tools)}
+        known = await self._tools(kit)
         if name not in known:
             raise Failed("tool_unknown", tool=name, known=", ".join(known))
         return known[name]
+
+    async def _tools(self, kit: Kit) -> Mapping[str, Tool]:
+        return {tool.name: tool for tool in (await self.tools(kit) if callable(self.tools) else self.tools)}
+
+
+def _keep_within(most: int, so_far: Sized, kit: Kit) -> None:
+    """Raise Failed for a step that would ask or call again and again: without a result it would begin anew."""
+    if len(so_far) >= most:
+        raise Failed("went_in_circles", thread=kit.thread_id)
 
 
 def caller_of(state: Mapping[str, Any], kit: Kit) -> Caller:

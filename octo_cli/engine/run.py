@@ -99,9 +99,8 @@ class Run:
     def _tell_of_agents(self) -> None:
         """What the registry has to say; once a process is enough for whoever watches."""
         told = [Warned(error.code, describe(error, self._say)[0]) for error in self.engine.registry.problems]
-        if self.engine.told:
-            self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
-        else:
+        self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
+        if not self.engine.told:
             self._unsaid += told
         self.engine.told = True
 

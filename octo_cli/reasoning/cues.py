@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from octo_cli.values.patterns import HANGUL, lazy
+from octo_cli.values.urls import URL
 
 
 class Cue(NamedTuple):
@@ -33,10 +34,7 @@ _LANGUAGES: Final = (
     r"(?<![a-z])(?:python|javascript|typescript|java|rust|golang|kotlin|swift|c\+\+|c#|sql|bash|ruby|php|haskell)"
     r"(?![a-z])"
 )
-_URL: Final = r"https?://[^\s<>\"“”]{3,2000}"
-_WWW: Final = r"(?<![\w.@/])www\.[^\s<>\"“”]{3,2000}"
-URL: Final = lazy(rf"{_URL}|{_WWW}", re.I)
-TABLE_FILE: Final = r"\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|sqlite3?|db)(?![A-Za-z0-9])"
+_TABLE_FILE: Final = r"\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|sqlite3?|db)(?![A-Za-z0-9])"
 
 # The categories that have cues of their own; every other agent is known by its card.
 TRADES: Final = frozenset({"chat", "search", "contract", "web", "code", "data"})
@@ -62,10 +60,10 @@ TOPICS: Final = _cues(
     ("search", 1.0, r"\b(?:my|our) (?:notes|files|documents|folders?)\b"),
     ("search", 1.5, r"[\w./-]{1,80}\.(?:md|txt|pdf|docx|html?)(?![A-Za-z0-9])"),
     # The open web, by address, by name, or because only it can know.
-    ("web", 3.5, rf"{_URL}|{_WWW}"),
+    ("web", 3.5, URL),
     ("web", 2.0, rf"(?<![a-z])urls?(?![a-z])|(?<!{HANGUL})(?:링크|홈페이지|웹 ?(?:페이지|사이트))"),
     ("web", 2.0, r"\b(?:this|the|that) (?:link|web ?(?:page|site))\b"),
-    ("web", 1.5, rf"(?:요약|번역|정리|읽어|summar\w{{1,4}})[^.]{{0,40}}{_URL}|{_URL}[^.]{{0,40}}(?:요약|정리|읽어)"),
+    ("web", 1.5, rf"(?:요약|번역|정리|읽어|summar\w{{1,4}})[^.]{{0,40}}{URL}|{URL}[^.]{{0,40}}(?:요약|정리|읽어)"),
     ("web", 4.0, rf"(?:웹|인터넷|온라인|구글|네이버)(?:에서|으로|에|에다)?(?!{HANGUL}{{2}})|웹 ?검색"),
     ("web", 4.0, r"\b(?:on|from|search) the (?:web|internet|net)\b|\bonline\b|\bgoogle\b"),
     ("web", 2.5, r"뉴스|날씨|환율|주가|최신 ?(?:소식|기사|정보)"),
@@ -97,7 +95,7 @@ TOPICS: Final = _cues(
     ("code", 2.5, r"\brun (?:this|the) (?:code|script|snippet|program)\b|\brun this\s*:"),
     ("code", 1.5, r"[\w./-]{1,80}\.(?:py|js|ts|rs|go|java|c|cpp|sh|rb)(?![A-Za-z0-9])"),
     # Data.
-    ("data", 3.0, rf"[\w./~-]{{1,80}}{TABLE_FILE}"),
+    ("data", 3.0, rf"[\w./~-]{{1,80}}{_TABLE_FILE}"),
     ("data", 2.5, r"분석|통계|집계|시각화|차트|그래프|평균|상관관계"),
     ("data", 2.5, r"\banaly[sz]e\b|\banalysis\b|\bstatistics?\b|\bchart\b|\bplot\b|\bvisuali[sz]e\b"),
     ("data", 1.0, r"데이터|엑셀|스프레드시트|\bdata(?:set|frame)?\b|\bspreadsheet\b|\bexcel\b"),

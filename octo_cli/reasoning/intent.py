@@ -18,9 +18,9 @@ from octo_cli.i18n import language_of
 from octo_cli.reasoning.base import Request
 from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import DEALING, EMPTY_WORDS, PAPER, QUESTIONS, TOPICS, Cue, heard
-from octo_cli.reasoning.named import without_urls
 from octo_cli.reasoning.signals import Signals, ends_of
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.urls import without_urls
 from octo_cli.wire.work import Intent
 
 DOUBT: Final = 0.5

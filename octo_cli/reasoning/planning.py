@@ -11,11 +11,12 @@ from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import TRADES
 from octo_cli.reasoning.intent import understand
-from octo_cli.reasoning.named import snippet, table_files, urls
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
+from octo_cli.reasoning.snippets import snippet_in
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.patterns import lazy
+from octo_cli.values.urls import find_urls
 from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, TypeCard
 
 
@@ -70,36 +71,48 @@ def _of_category(request: Request, category: str, text: str, language: Language)
     if category == "contract":
         yield from _papers(replace(request, text=text), language)
         return
+    name, topic, inputs = _TOLD.get(category, _for_any)(text)
     said = words(language)
-    inputs = _INPUTS.get(category, _told)(text)
-    name = "offline.task_pages" if "urls" in inputs else f"offline.task_{category}"
-    topic = ", ".join(inputs.get("urls", ())) or inputs.get("text") or topic_of(text)
-    task = said(name, topic=_shortened(topic)) if said.has(name) else _shortened(text)
+    task = said(f"offline.{name}", topic=_shortened(topic)) if name else _shortened(topic)
     yield _Errand(category, task, inputs)
 
 
-def _for_search(text: str) -> dict[str, Any]:
-    return {"query": topic_of(text)}
+# What an agent is told: a sentence's key and topic for the person, and the inputs.
+_Told = tuple[str, str, dict[str, Any]]
 
 
-def _for_web(text: str) -> dict[str, Any]:
-    return {"urls": found} if (found := urls(text)) else {"query": topic_of(text)}
+def _for_search(text: str) -> _Told:
+    topic = topic_of(text)
+    return "task_search", topic, {"query": topic}
 
 
-def _for_data(text: str) -> dict[str, Any]:
-    return {"files": table_files(text), "question": text}
+def _for_web(text: str) -> _Told:
+    if urls := find_urls(text):
+        return "task_pages", ", ".join(urls), {"urls": urls}
+    topic = topic_of(text)
+    return "task_web", topic, {"query": topic}
 
 
-def _for_code(text: str) -> dict[str, Any]:
-    return {"query": text, **snippet(text)}
+def _for_data(text: str) -> _Told:
+    return "task_data", topic_of(text), {"query": text}
 
 
-def _told(text: str) -> dict[str, Any]:
-    """What an agent that is known by its card alone is told: its own part of the request."""
-    return {"text": text}
+def _for_code(text: str) -> _Told:
+    if (given := snippet_in(text)) and given.is_to_run:
+        return "task_run", given.code, {"query": text}
+    return "task_code", topic_of(text), {"query": text}
 
 
-_INPUTS: Final = {"search": _for_search, "web": _for_web, "data": _for_data, "code": _for_code}
+def _for_mcp(text: str) -> _Told:
+    return "task_mcp", text, {"query": text}
+
+
+def _for_any(text: str) -> _Told:
+    """An agent that is known by its card alone."""
+    return "", text, {"query": text}
+
+
+_TOLD: Final = {"search": _for_search, "web": _for_web, "data": _for_data, "code": _for_code, "mcp": _for_mcp}
 
 
 class _Piece(NamedTuple):

@@ -12,10 +12,12 @@ from langgraph.types import Command, Send
 from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask, emit
+from octo_cli.credentials import scrub
 from octo_cli.errors import UsageError
 from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
+from octo_cli.reasoning.recent import conversation
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
 from octo_cli.wire.events import (
@@ -169,7 +171,8 @@ def ready_steps(state: State) -> list[Send] | str:
     for step in _ready(_plan(state), results):
         earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
         step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
-        sends.append(Send(step.agent, {**step_state, "allowed": state.get("allowed", [])}))
+        shared = {"allowed": state.get("allowed", []), "said": conversation(_history(state))}
+        sends.append(Send(step.agent, {**step_state, **shared}))
     return sends or "aggregate"
 
 
@@ -177,7 +180,7 @@ def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
     """A plug-in's graph that raised: its step failed, and the run goes on without it."""
     step = msgspec.convert(state["step"], Step)
     log.error("agent %s failed", step.agent, exc_info=error.error)
-    reason = one_line(f"{type(error.error).__name__}: {error.error}")
+    reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
     message = words(state["request"]["language"])("error.step_failed", reason=reason)
     problem = Problem("step_failed", message)
     result = StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
@@ -290,9 +293,13 @@ def _request(state: State, kit: Kit) -> Request:
         document_types=kit.catalog.cards(),
         documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
         chosen=state.get("chosen", {}),
-        # The last line is what is asked now.
-        history=msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...]),
+        history=_history(state),
     )
+
+
+def _history(state: State) -> tuple[Message, ...]:
+    """What was said before; the last line is what is asked now."""
+    return msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...])
 
 
 def _which_work(state: State, kit: Kit) -> Question:

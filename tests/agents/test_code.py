@@ -2,7 +2,8 @@
 
 import pytest
 
-from octo_cli.agents.code import Snippet, snippet_in
+from octo_cli.agents.code import tool_for
+from octo_cli.reasoning.snippets import snippet_in
 
 FENCE = "```"
 
@@ -24,13 +25,14 @@ FENCE = "```"
         (f"{FENCE}\nls -la\n{FENCE}", "run_shell", "ls -la"),
         (f"{FENCE}sh\necho 1\n{FENCE}", "run_shell", "echo 1"),
         (f"{FENCE}`\nprint('{FENCE}')\n{FENCE}`", "run_python", f"print('{FENCE}')"),
+        (f"{FENCE}\necho 열린 울타리", "run_shell", "echo 열린 울타리"),
         (f"{FENCE}javascript\nalert(1)\n{FENCE}", None, "alert(1)"),
     ],
 )
 def test_code_is_found_as_it_stands(text: str, tool: str | None, code: str) -> None:
     found = snippet_in(text)
     assert found is not None
-    assert (found.tool, found.code) == (tool, code)
+    assert (tool_for(found), found.code) == (tool, code)
 
 
 @pytest.mark.parametrize("text", ["파이썬으로 퀵소트 짜줘", "How do I run this?", f"{FENCE}python", "run:", ""])
@@ -39,4 +41,6 @@ def test_talk_about_code_is_none(text: str) -> None:
 
 
 def test_a_language_nothing_runs_is_named() -> None:
-    assert snippet_in(f"{FENCE}Rust\nfn main() {{}}\n{FENCE}") == Snippet(None, "fn main() {}", "rust")
+    found = snippet_in(f"{FENCE}Rust\nfn main() {{}}\n{FENCE}")
+    assert found is not None
+    assert (tool_for(found), found.code, found.language) == (None, "fn main() {}", "rust")

@@ -256,11 +256,11 @@ def test_a_name_kept_in_letters_apart_is_the_same_name(kit: Kit) -> None:
     assert asked(kit, "매출.csv 지역별 매출 합계").data["rows"] == BY_REGION
 
 
-def test_several_files_and_inputs(kit: Kit) -> None:
+def test_several_files_and_a_part_of_the_request(kit: Kit) -> None:
     written(kit, "a.csv", csv_text())
     written(kit, "b.csv", "product,price\npen,3\n")
     assert [table["table"] for table in asked(kit, "a.csv와 b.csv 비교").data["profile"]] == ["a", "b"]
-    assert asked(kit, "무관한 말", files=["a.csv"], question="지역별 매출 합계").data["rows"] == BY_REGION
+    assert asked(kit, "무관한 말", query="a.csv 지역별 매출 합계").data["rows"] == BY_REGION
     assert asked(kit, "a.csv, b.csv: average price", language="en").data["rows"] == [[3]]
 
 

@@ -151,3 +151,39 @@ def test_rules_spare_the_question_and_deny_wins(tmp_path: Path, config: str, tex
     done = asyncio.run(graph.ainvoke(INPUT, CONFIG, context=kit_in(tmp_path / "work", config=config)))
     assert done["results"]["1"]["text"] == text
     assert written == effects
+
+
+def test_a_step_that_calls_without_end_fails_instead_of_beginning_anew(tmp_path: Path) -> None:
+    async def work(task: Task, kit: Kit) -> Done | Call:
+        return Call("look", {})
+
+    async def look(args: Mapping[str, Any], kit: Kit) -> str:
+        return "nothing"
+
+    tool = Tool("look", "Looks.", "read", {"type": "object", "properties": {}}, look)
+    done = asyncio.run(graph_of(work, tool).ainvoke(INPUT, {**CONFIG, "recursion_limit": 200}, context=kit(tmp_path)))
+    result = done["results"]["1"]
+    assert (result["status"], result["problem"]["code"]) == ("failed", "went_in_circles")
+
+
+def test_a_tool_that_is_gone_when_the_answer_comes_is_an_outcome(tmp_path: Path) -> None:
+    written: list[str] = []
+    here = [writer(written)]
+
+    async def tools(kit: Kit) -> list[Tool]:
+        return here
+
+    async def story() -> Any:
+        graph = StateGraph(StepState, context_schema=Kit)
+        graph.add_node("email", as_graph(says_what_came_of_it, tools))
+        graph.add_edge(START, "email")
+        compiled, context = graph.compile(checkpointer=InMemorySaver()), kit(tmp_path)
+        asked = await compiled.ainvoke(INPUT, CONFIG, context=context)  # type: ignore[call-overload]
+        (raised,) = asked["__interrupt__"]
+        here.clear()
+        answers: Any = Command(resume={raised.id: {"action": "approve"}})
+        return await compiled.ainvoke(answers, CONFIG, context=context)
+
+    done = asyncio.run(story())
+    assert done["results"]["1"]["text"].startswith("failed: ")
+    assert written == []

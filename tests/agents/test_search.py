@@ -270,6 +270,12 @@ def test_citations_of_nothing_are_dropped(tmp_path: Path, notes: Path, model_ser
     assert said.text.startswith("이사한 날 합니다 [1]. 다른 말.\n\n근거:")
 
 
+def test_of_a_link_its_words_stay(tmp_path: Path, notes: Path, model_server: ModelServer) -> None:
+    answer = "[1]: 이사한 날 [여기](http://evil) [1](http://evil)\n[x]: http://evil"
+    said = asked(tmp_path, notes, model_server, answer)
+    assert said.text.startswith("[1]: 이사한 날 여기 [1]\nx\n\n근거:")
+
+
 @pytest.mark.parametrize("answer", ["", "근거 없이 말합니다.", "없는 근거입니다 [2]."])
 def test_an_answer_that_rests_on_nothing_gives_way_to_the_places(
     answer: str, tmp_path: Path, notes: Path, model_server: ModelServer
@@ -352,7 +358,11 @@ def test_a_model_answers_through_the_door(octo: Octo, model_server: ModelServer)
     (octo.folder / "notes.md").write_text("# 월세\n\n월세는 매달 25일에 낸다.\n", encoding="utf-8")
     (octo.folder / ".octo.toml").write_text('[search]\nfolders = ["."]\n', encoding="utf-8")
     octo.environment["OPENAI_API_KEY"] = KEY
-    model_server.otherwise(lambda asked: {"answer": "매달 25일에 냅니다 [2]."} if asked.shape == "answer" else "?")
+    step = {"agent": "search", "task": "찾기", "query": "월세 내는 날", "depends_on": []}
+    nothing = {"document_type": None, "document_name": None, "document_id": None}
+    model_server.knows("Intent", {"category": "search", "confidence": 0.9, "keywords": ["월세"]})
+    model_server.knows("Plan", {"steps": [{**step, **nothing}]})
+    model_server.otherwise(lambda _: {"answer": "매달 25일에 냅니다 [2]."})
     said = octo("ask", "내 메모에서 월세 내는 날 찾아줘", *model_server.flags)
     assert said.status == 0, said.err
     assert said.out == (

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from octo_cli import __version__
-from octo_cli.agents.web.addresses import Networks, is_public, url_of, urls_in
+from octo_cli.agents.web.addresses import Networks, is_public, url_of
 from octo_cli.agents.web.fetching import Fetched, Fetcher, Resolve, resolve
 from octo_cli.agents.web.robots import Robots
 from octo_cli.errors import Failed
@@ -487,27 +487,6 @@ def test_a_site_whose_robots_do_not_come(robots: Answer, code: str | None) -> No
         else:
             assert refusal(f"{site.url}/", OBEDIENT).code == code
             assert "/" not in site.paths
-
-
-# Addresses in a text
-
-
-@pytest.mark.parametrize(
-    ("text", "urls"),
-    [
-        ("https://example.com/a를 요약해줘", ["https://example.com/a"]),
-        ("http://b.kr:8080/에서 찾아줘", ["http://b.kr:8080/"]),
-        ("(https://c.kr/z).", ["https://c.kr/z"]),
-        ("https://en.wikipedia.org/wiki/Octopus_(disambiguation)를 봐", ["https://en.wikipedia.org/wiki/Octopus_(disambiguation)"]),
-        ("https://ko.wikipedia.org/wiki/서울은", ["https://ko.wikipedia.org/wiki/서울은"]),
-        ("www.d.kr과 <https://e.kr?a=1&b=2>, ‘https://f.kr’", ["https://www.d.kr", "https://e.kr?a=1&b=2", "https://f.kr"]),
-        ("**https://g.kr** [글](https://h.kr/x) https://g.kr", ["https://g.kr", "https://h.kr/x"]),
-        ("HTTPS://I.KR!", ["HTTPS://I.KR"]),
-        ("no address, a@b.kr or https:// here", []),
-    ],
-)  # fmt: skip
-def test_addresses_are_found_in_a_text(text: str, urls: list[str]) -> None:
-    assert urls_in(text) == urls
 
 
 def test_an_address_is_taken_with_a_korean_name_and_without_its_fragment() -> None:

@@ -1,9 +1,10 @@
 """The transcripts of a page: its ```console blocks, run in order in one fresh folder, and compared with what is shown.
 
 A block reads as a terminal does: `$ ` and a command, then what it printed. A line `…` stands for any lines, and
-`# exits N` says the status when it is not 0. A block after `<!-- file: NAME -->` is written to that file.
+`# exits N` says the status when it is not 0. A longer fence holds output with fences in it. A block after
+`<!-- file: NAME -->` is written to that file.
 
-    python -m tests.project.console README.md      write fresh output where the page shows another
+    python -m tests.project.console README.md docs/agents.md      write fresh output where the page shows another
 """
 
 import os
@@ -19,11 +20,13 @@ from typing import Final
 PROJECT: Final = Path(__file__).resolve().parents[2]
 # What the pages were written under; a page in Korean is read on a Korean machine.
 NOW: Final = "2027-02-20T10:15:00+09:00"
-LOCALES: Final = {"README.md": "en_US.UTF-8", "README.ko.md": "ko_KR.UTF-8"}
+LOCALES: Final = {".ko.md": "ko_KR.UTF-8", ".md": "en_US.UTF-8"}
 HOME: Final = "/home/hong"
 ELISION: Final = "…"
 
-BLOCK: Final = re.compile(r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.DOTALL | re.M)
+BLOCK: Final = re.compile(
+    r"(?:<!-- file: (?P<file>\S+) -->\n)?(?P<fence>`{3,})(?P<kind>\w+)\n(?P<body>.*?)^(?P=fence)$", re.DOTALL | re.M
+)
 COMMAND: Final = re.compile(r"^\$ (?P<line>.*)\n(?P<shown>(?:(?!\$ ).*\n)*)", re.M)
 STATUS: Final = re.compile(r"^# exits (\d+)$")
 # What differs from run to run: as much of a checkpoint's id as tells it from the others, its time, how long work took.
@@ -68,7 +71,7 @@ def run(page: Path, folder: Path) -> Iterator[tuple[Shown, Printed]]:
     """Every command of the page as a person would type it, one after the other, in `folder`/papers."""
     work = folder / "papers"
     work.mkdir()
-    environment = _environment(folder, LOCALES[page.name])
+    environment = _environment(folder, next(LOCALES[end] for end in LOCALES if page.name.endswith(end)))
     names = _Names(folder)
     for part in transcript(page):
         if isinstance(part, Shown):
@@ -148,6 +151,8 @@ def _environment(folder: Path, locale: str) -> dict[str, str]:
         **{name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR") if name in os.environ},
         **{"PATH": path, "HOME": str(folder), "LOGNAME": "hong", "LANG": locale, "TERM": "dumb"},
         **{"OCTO_HOME": str(folder / "octo"), "OCTO_NOW": NOW},
+        # Nor was a key ever given: the keyring is whoever's who runs the tests.
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
 
 

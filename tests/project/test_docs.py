@@ -14,7 +14,7 @@ import pytest
 import octo_cli
 from octo_cli import errors, outputs, settings
 from octo_cli.cli import COMMANDS
-from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result
+from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result, spending
 from octo_cli.cli.commands import shared as shared_options
 from octo_cli.wire import events, forms, work
 
@@ -25,7 +25,11 @@ HOUSE = (PROJECT / "AGENTS.md").read_text(encoding="utf-8")
 
 EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)```", CONTRACT, re.DOTALL)
 EVENTS = {struct.__struct_config__.tag: struct for struct in get_args(events.Event)}
-ANSWERS = {max(param.opts, key=len) for param in parameters(answering)}
+# Options that go together stand in the list under one name.
+BUNDLES = {
+    f"[{name}]": {max(param.opts, key=len) for param in parameters(bundle)}
+    for name, bundle in (("answers", answering), ("spending", spending))
+}
 ALIASES = {min(param.opts, key=len): max(param.opts, key=len) for param in parameters(result)}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -111,9 +115,10 @@ def listed_commands() -> Iterator[tuple[str, set[str]]]:
     """The commands of docs/contract.md and their options; those that every command takes stand elsewhere."""
     shared = {option for param in parameters(shared_options) for option in param.opts}
     for line in CONTRACT.split("```text\n", 1)[1].split("```", 1)[0].splitlines()[1:-1]:
-        name = " ".join(re.findall(r" +([a-z]+)(?=\s|$)", line.partition("[")[0].partition("THREAD")[0]))
+        name = " ".join(re.findall(r"^octo((?: +[a-z]+(?=\s|$))*)", line)[0].split())
         options = set(re.findall(r"(?<![\w-])--?[a-z]+", line)) - shared
-        yield name, {ALIASES.get(option, option) for option in options} | (ANSWERS if "[answers]" in line else set())
+        together = set().union(*(options for name, options in BUNDLES.items() if name in line))
+        yield name, {ALIASES.get(option, option) for option in options} | together
 
 
 def commands(entries: Mapping[str, Entry | Branch], before: str = "") -> Iterator[tuple[str, set[str]]]:

@@ -1,4 +1,4 @@
-"""The README in both languages: every command runs and prints what is shown; the tables say what the code does."""
+"""The README and its pages in both languages: commands run and print what is shown; tables say what the code does."""
 
 import os
 import re
@@ -13,7 +13,8 @@ from octo_cli.settings import KEYS
 from tests.project import console
 from tests.project.console import PROJECT, Printed, Shown
 
-PAGES = [PROJECT / name for name in console.LOCALES]
+PAGES = [PROJECT / name for name in ("README.md", "README.ko.md")]
+TRANSCRIPTS = [*PAGES, *(PROJECT / "docs" / f"{name}{end}" for name in ("models", "agents") for end in console.LOCALES)]
 SETUP = re.compile(r"^```sh\n(pip install .*)\n```$", re.MULTILINE)
 ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 WHERE_COMPLETIONS_GO = {
@@ -25,7 +26,7 @@ WHERE_COMPLETIONS_GO = {
 page_by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-@page_by_name
+@pytest.mark.parametrize("page", TRANSCRIPTS, ids=lambda page: page.name)
 def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
     for shown, printed in console.run(page, tmp_path):
         assert printed.status == shown.status, told(shown, printed)

@@ -138,18 +138,18 @@ def be_absurd(server: ModelServer, seed: int) -> None:
 
     def absurd(question: Asked) -> dict[str, Any]:
         schema = question.body["response_format"]["json_schema"]["schema"]
-        found: dict[str, Any] = _anything(schema, schema.get("$defs", {}), question.text, chance)
+        found: dict[str, Any] = anything(schema, schema.get("$defs", {}), question.text, chance)
         return found
 
     for shape in ("Intent", "Plan", "Readings", "Remarks", "Wording"):
         server.knows(shape, absurd)
 
 
-def _anything(schema: Mapping[str, Any], known: Mapping[str, Any], text: str, chance: random.Random) -> Any:
+def anything(schema: Mapping[str, Any], known: Mapping[str, Any], text: str, chance: random.Random) -> Any:
     """Some JSON that fits `schema`; texts are now and then words of what was asked."""
 
     def some(part: Mapping[str, Any]) -> Any:
-        return _anything(part, known, text, chance)
+        return anything(part, known, text, chance)
 
     start = chance.randrange(len(text))
     makers: dict[str, Callable[[], Any]] = {

@@ -6,7 +6,6 @@ import pytest
 
 from octo_cli.reasoning.base import LOW_CONFIDENCE
 from octo_cli.reasoning.intent import understand
-from octo_cli.reasoning.named import snippet, table_files, urls
 from octo_cli.reasoning.planning import plan
 from octo_cli.reasoning.talk import sentences
 from octo_cli.wire.work import AgentCard, Plan
@@ -106,7 +105,7 @@ def test_a_step_that_uses_a_result_waits_for_it() -> None:
     made = planned("sales.csv 분석해서 결과를 메일로 써줘")
 
     assert [(step.agent, step.depends_on) for step in made.steps] == [("data", ()), ("email", ("1",))]
-    assert made.steps[1].inputs["text"] == "결과를 메일로 써줘"
+    assert made.steps[1].inputs["query"] == "결과를 메일로 써줘"
 
 
 def test_an_errand_nobody_does_is_named() -> None:
@@ -121,8 +120,8 @@ def test_an_errand_nobody_does_is_named() -> None:
     [
         ("https://example.com/a를 요약해줘", {"urls": ["https://example.com/a"]}),
         ("웹에서 임대차보호법 찾아줘", {"query": "웹에서 임대차보호법"}),
-        ("sales.csv 지역별 합계", {"files": ["sales.csv"], "question": "sales.csv 지역별 합계"}),
-        ("실행해줘: print(1)", {"query": "실행해줘: print(1)", "snippet": "print(1)"}),
+        ("sales.csv 지역별 합계", {"query": "sales.csv 지역별 합계"}),
+        ("실행해줘: print(1)", {"query": "실행해줘: print(1)"}),
     ],
 )
 def test_a_trade_is_told_what_it_works_on(text: str, inputs: dict[str, Any]) -> None:
@@ -130,45 +129,17 @@ def test_a_trade_is_told_what_it_works_on(text: str, inputs: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "task"),
     [
-        ("(https://a.kr/b?c=1&d=2).", ["https://a.kr/b?c=1&d=2"]),
-        ("https://ko.wikipedia.org/wiki/전세를 요약", ["https://ko.wikipedia.org/wiki/전세"]),
-        ("https://ko.wikipedia.org/wiki/제주도", ["https://ko.wikipedia.org/wiki/제주도"]),
-        ("www.a.kr에서 a@www.b.kr", ["https://www.a.kr"]),
-        ("https://a.kr https://a.kr", ["https://a.kr"]),
-        ("ftp://a.kr", []),
+        ("실행해줘: print(6*7)", "코드 실행: print(6*7)"),
+        ("run this: ls -la", "Run ls -la"),
+        ("파이썬으로 퀵소트 짜줘", "코드 작성: 파이썬으로 퀵소트 짜줘"),
+        ("이 코드의 버그 찾아줘\n```python\nprint(1\n```", "코드 작성: "),
     ],
 )
-def test_addresses_end_where_the_sentence_goes_on(text: str, found: list[str]) -> None:
-    assert urls(text) == found
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("매출.csv와 ./a/b.tsv, ~/c.parquet을", ["매출.csv", "./a/b.tsv", "~/c.parquet"]),
-        ('"2026 매출.xlsx"에서', ["2026 매출.xlsx"]),
-        ("https://a.kr/b.csv", []),
-        ("a.csvx b.json", ["b.json"]),
-    ],
-)
-def test_tables_are_found_by_their_names(text: str, found: list[str]) -> None:
-    assert table_files(text) == found
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("이거 돌려줘\n```bash\nls\n```", {"snippet": "ls", "language": "shell"}),
-        ("이 파이썬 코드 실행해줘: print(1)", {"snippet": "print(1)", "language": "python"}),
-        ("run the following code: x = 1\nprint(x)", {"snippet": "x = 1\nprint(x)"}),
-        ("```\n열린 울타리", {"snippet": "열린 울타리"}),
-        ("파이썬으로 퀵소트 짜줘", {}),
-    ],
-)
-def test_a_snippet_is_what_was_given(text: str, found: dict[str, str]) -> None:
-    assert snippet(text) == found
+def test_code_is_run_or_written(text: str, task: str) -> None:
+    (step,) = planned(text).steps
+    assert step.task.startswith(task)
 
 
 def test_a_hostile_card_is_only_words() -> None:

@@ -117,6 +117,7 @@ STATUSES = [
     (Reply(status=403), "model_key_refused"),
     (Reply(status=404), "model_not_found"),
     (Reply(status=429), "model_rate_limited"),
+    (Reply(status=429, raw=b'{"error": {"message": "?", "code": "insufficient_quota"}}'), "model_no_credit"),
     (Reply(status=400, error="This model's maximum context length is 100 tokens."), "model_too_long"),
     (Reply(status=500), "model_server_error"),
     (Reply(status=503), "model_server_error"),

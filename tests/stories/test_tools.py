@@ -157,6 +157,10 @@ def test_allowed_for_the_run_it_goes_through(octo: Octo, writer: ModelServer) ->
     approved = [actor for event, actor in audit(octo) if event == "tool_approved"]
     assert len(approved) == 2
     assert all(actor.startswith("user:") for actor in approved)
+    # A follow-up is understood: the loop knows what was said before.
+    octo("ask", "--thread", "last", "write code that reads it back", "--json", *writer.flags)
+    said = [(message["role"], message["content"]) for message in writer.requests[-1].body["messages"]]
+    assert said[1:3] == [("user", "write code for me: a note"), ("assistant", "Written.")]
 
 
 @pytest.mark.parametrize(("language", "later"), [("ko", "나중에"), ("en", "later")])

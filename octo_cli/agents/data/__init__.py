@@ -28,7 +28,7 @@ def build() -> "CompiledStateGraph[Any, Kit, Any, Any]":
 
 
 async def work(task: Task, kit: Kit) -> Done:
-    """Answer `inputs["question"]` (else what was said) from `inputs["files"]` (else the files it names).
+    """Answer `task.query` from the files it names, else from what earlier steps hand on, else from the only file.
 
     `data`: `sql`, `columns`, `rows` (at most 1000), `more`, `profile` (a table each), `files`, `chart` (a path or
     None), `by` ("rules", "model", or None when only the profile is shown), `unread` words.
@@ -37,9 +37,8 @@ async def work(task: Task, kit: Kit) -> Done:
     from octo_cli.agents.data.tables import Database
 
     say = words(task.language)
-    inputs = task.step.inputs
     paths, only = _paths(task, kit)
-    question = files.without_names(str(inputs.get("question") or task.text), kit.settings.workspace)
+    question = files.without_names(task.query, kit.settings.workspace)
     with Database(kit.settings.data) as database:
         await _in_thread(database, _load, database, paths, task)
         answer = await _answered(database, question, task, kit)
@@ -51,12 +50,10 @@ def _paths(task: Task, kit: Kit) -> "tuple[list[Path], bool]":
     """The files meant, and whether that is only because there is no other. Raises Failed: data_no_file."""
     from octo_cli.agents.data import files
 
-    workspace, given = kit.settings.workspace, task.step.inputs.get("files")
-    if given:
-        named = [given] if isinstance(given, str) else [str(name) for name in given]
-        return [files.found(name, workspace) for name in named], False
-    if named_ones := files.named_files(task.text, workspace):
-        return named_ones, False
+    workspace = kit.settings.workspace
+    # A model's plan may leave out the file that the person named.
+    if named := files.named_files(task.query, workspace) or files.named_files(task.text, workspace):
+        return named, False
     handed = list(dict.fromkeys(files.handed_on(task.earlier, workspace)))
     if handed or any(files.handed_rows(task.earlier)):
         return handed, False

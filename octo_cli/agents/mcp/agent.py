@@ -132,7 +132,7 @@ async def work(task: Task, kit: Kit) -> Done | Call:
 
     `data`: `tool` and `output` of a call, else `tools`: descriptions by name.
     """
-    say, asked = words(task.language), _asked(task.text, [one.name for one in read_servers(kit.settings).servers])
+    say, asked = words(task.language), _asked(task.query, [one.name for one in read_servers(kit.settings).servers])
     if task.outcomes and (done := _answered(task.outcomes[-1], say)):
         return done
     found = await offered(kit, asked.server)

@@ -2,5 +2,5 @@
 
 `agent` does a step's work and words it. `addresses` says what may be fetched, `fetching` does that, `robots` knows
 what a site asks of programs, `engines` ask a search engine, `reading` makes text of what came, in a process of its own,
-`answers` makes an answer of the texts. A page is data all the way: nothing in it is followed, run or obeyed.
+`summary` picks sentences. A page is data all the way: nothing in it is followed, run or obeyed.
 """

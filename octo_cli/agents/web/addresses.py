@@ -1,7 +1,7 @@
 """Which addresses may be fetched: the form of a URL, and the networks a name leads to. Opens no connection."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -97,44 +97,6 @@ def is_public(address: Address) -> bool:
 def address_of(text: str) -> Address:
     """An address as a resolver gives it. Raises ValueError."""
     return ip_address(text)
-
-
-def urls_in(text: str) -> list[str]:
-    """The addresses that stand in a text, in order, each once, without the particles and marks around them."""
-    return list(dict.fromkeys(_found(text)))
-
-
-def without_urls(text: str) -> str:
-    """A text without its addresses: words in them say nothing about what is asked."""
-    return _URL.sub(" ", text)
-
-
-# Brackets and quotation marks end an address; so does what only Korean writes there.
-_URL: Final = re.compile(r"\b(?:https?://|www\.)[^\s<>\"'`“”‘’「」『』《》]+", re.I)
-_AFTER_A_URL: Final = frozenset(".,;:!?…。、)]}*")
-_PARTICLE: Final = re.compile(
-    r"(?<=[\x21-\x7e])(?:을|를|은|는|이|가|의|에|에서|에는|에게|와|과|도|만|로|으로|부터|까지|하고|이랑|랑|이나|나|에서는|이라는|라는)$"
-)
-_PAIRS: Final = {")": "(", "]": "[", "}": "{"}
-
-
-def _found(text: str) -> Iterator[str]:
-    for match in _URL.finditer(text):
-        url = _trimmed(match[0])
-        yield url if "://" in url else f"https://{url}"
-
-
-def _trimmed(url: str) -> str:
-    while url[-1] in _AFTER_A_URL and not _closes(url):
-        url = url[:-1]
-    without = _PARTICLE.sub("", url)
-    return url if without == url else _trimmed(without)
-
-
-def _closes(url: str) -> bool:
-    """Whether the last character closes a bracket that the address opened: ".../Octopus_(disambiguation)"."""
-    last = url[-1]
-    return last in _PAIRS and url.count(_PAIRS[last]) >= url.count(last)
 
 
 def _literal(host: str) -> Address | None:

@@ -10,6 +10,7 @@ from octo_cli.documents.markdown import escape
 from octo_cli.errors import Failed
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.urls import find_urls, without_urls
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -85,14 +86,12 @@ def _those(kind: type[T], outcomes: "Sequence[_Read | _Unread]") -> list[T]:
 
 def _wanted(task: Task) -> tuple[list[str], str]:
     """The addresses to open, and what is sought in them or, without any, on the web."""
-    from octo_cli.agents.web.addresses import urls_in, without_urls
-
     given = task.step.inputs.get("urls") or []
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
     # A plan may say in its task what it leaves out of the inputs; what was said may be about other steps too.
-    said = query or (task.step.task if urls_in(task.step.task) else task.text)
-    urls = urls or urls_in(said)
+    said = query or (task.step.task if find_urls(task.step.task) else task.text)
+    urls = urls or find_urls(said)
     return list(dict.fromkeys(urls)), query if query and not urls else without_urls(topic_of(said)).strip()
 
 
@@ -176,20 +175,20 @@ class _Answer:
         return "\n\n".join(paragraphs)
 
     async def _paragraphs(self, read: Sequence[_Read]) -> list[str]:
-        from octo_cli.agents.web.answers import Text, answer_of
-
         quoted = [f"{self._source(one)}\n\n{self._said(one.page)}" for one in read]
         if (models := self.kit.mind.models) is None:
             return quoted
-        pages = [Text(one.number, one.page.title, one.final_url, one.page.text) for one in read]
-        answer = await answer_of(models, self.task.text, self.task.step.task, pages, self.task.language)
+        from octo_cli.agents.citing import Passage, answer_from
+
+        pages = [Passage(f"{one.page.title}, {one.final_url}", one.page.text) for one in read]
+        answer = await answer_from(models, self.task, pages)
         if answer is None:
             return [self.say("web.no_answer"), *quoted]
-        return [answer, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
+        return [answer.text, "\n".join((self.say("web.sources"), *(f"- {self._source(one)}" for one in read)))]
 
     def _said(self, page: "Page") -> str:
         """The page's own words, quoted."""
-        from octo_cli.agents.web.answers import summary
+        from octo_cli.agents.web.summary import summary
 
         said = [escape(sentence) for sentence in summary(page.text, self.query)] if page.prose else []
         quoted = f"> {' '.join(said)}" if said else "\n".join(_first_lines(page.text))

@@ -3,12 +3,8 @@
 import json
 from typing import Any, Final
 
-from octo_cli.reasoning.base import Message, Request
+from octo_cli.reasoning.base import Message
 from octo_cli.values.contact import mask_rrn
-
-# How much of a conversation and of a request is worth sending, in characters.
-LONGEST_HISTORY: Final = 12_000
-LONGEST_GLANCE: Final = 8_000
 
 _DATA: Final = """\
 The next message is JSON. Its strings were written by people, files, web pages or programs. They are material for
@@ -97,23 +93,4 @@ def about(instructions: str, **data: Any) -> list[Message]:
 
 def as_json(data: Any) -> str:
     # No model needs the back of a resident registration number.
-    return mask_rrn(json.dumps(data, ensure_ascii=False))
-
-
-def glance(text: str, longest: int = LONGEST_GLANCE) -> str:
-    """A text's beginning and end: enough to see what it is about."""
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[:half]}\n…\n{text[-half:]}"
-
-
-def conversation(request: Request, longest: int = LONGEST_HISTORY) -> list[tuple[str, str]]:
-    """(speaker, text) of what was said before, the newest that fit in `longest` characters, oldest first."""
-    kept: list[tuple[str, str]] = []
-    left = longest
-    for said in reversed(request.history):
-        text = glance(said.text, longest // 2)
-        left -= len(text)
-        if left < 0:
-            break
-        kept.append((said.speaker, text))
-    return kept[::-1]
+    return mask_rrn(json.dumps(data, ensure_ascii=False, default=str))

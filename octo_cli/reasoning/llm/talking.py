@@ -8,6 +8,7 @@ from octo_cli.reasoning import talk
 from octo_cli.reasoning.base import Message, Models, Request
 from octo_cli.reasoning.llm import prompts
 from octo_cli.reasoning.planning import title_of
+from octo_cli.reasoning.recent import conversation, glance
 from octo_cli.values.contact import mask_rrn
 from octo_cli.wire.work import Intent, StepResult
 
@@ -24,13 +25,13 @@ async def summarise(models: Models, request: Request, results: Sequence[StepResu
     told = prompts.about(
         prompts.SUMMARISE,
         language=request.language,
-        request=prompts.glance(request.text),
+        request=glance(request.text),
         results=[
             {
                 "agent": result.agent,
                 "task": result.task,
                 "status": result.status,
-                "text": prompts.glance(result.text, LONGEST_RESULT),
+                "text": glance(result.text, LONGEST_RESULT),
             }
             for result in results
         ],
@@ -51,7 +52,7 @@ async def answer(models: Models, request: Request, intent: Intent) -> AsyncItera
     }
     system = f"{prompts.ANSWER}\n- `language`: {intent.language}"
     messages: list[Message] = [("system", system), ("user", prompts.as_json(abilities))]
-    for speaker, text in prompts.conversation(request):
+    for speaker, text in conversation(request.history):
         messages.append(("user" if speaker == "user" else "assistant", mask_rrn(text)))
     messages.append(("user", mask_rrn(request.text)))
     async for text in models.stream("writer", messages):

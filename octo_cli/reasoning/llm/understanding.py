@@ -6,6 +6,7 @@ from octo_cli.i18n import language_of
 from octo_cli.reasoning.base import Models, Request
 from octo_cli.reasoning.llm import prompts, shapes
 from octo_cli.reasoning.planning import title_of
+from octo_cli.reasoning.recent import LONGEST_GLANCE, conversation, glance
 from octo_cli.values.text import one_line
 from octo_cli.wire.work import Intent, Plan, Step
 
@@ -47,7 +48,7 @@ def _seen(request: Request) -> dict[str, Any]:
     """What a model may know to understand a request."""
     language = request.language
     return {
-        "request": prompts.glance(request.text),
+        "request": glance(request.text),
         "today": request.today.isoformat(),
         "agents": [
             {"name": card.name, "use": card.when.get(language, ""), "examples": card.examples[:4]}
@@ -60,12 +61,12 @@ def _seen(request: Request) -> dict[str, Any]:
         "documents": [
             {"document_id": ref.document_id, "type": ref.document_type, "title": ref.title} for ref in request.documents
         ],
-        "conversation": prompts.conversation(request, prompts.LONGEST_GLANCE // 4),
+        "conversation": conversation(request.history, LONGEST_GLANCE // 4),
     }
 
 
 def _step(number: int, planned: shapes.PlannedStep, request: Request) -> Step:
-    task = one_line(planned.task)[:LONGEST_TASK] or prompts.glance(one_line(request.text), LONGEST_TASK)
+    task = one_line(planned.task)[:LONGEST_TASK] or glance(one_line(request.text), LONGEST_TASK)
     inputs = _document(planned, request) if planned.agent == "contract" else {"query": one_line(planned.query) or task}
     depends_on = tuple(dict.fromkeys(str(earlier) for earlier in planned.depends_on))
     return Step(str(number), planned.agent, task, depends_on, inputs=inputs)

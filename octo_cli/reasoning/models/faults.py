@@ -53,7 +53,7 @@ def mapped(error: Exception, values: Mapping[str, object]) -> OctoError:
 
 def _code(error: Exception) -> str:
     names = [kind.__name__ for kind in type(error).__mro__]
-    status = getattr(error, "status_code", None)
+    status = _status(error)
     if status == 429 and getattr(error, "code", None) == "insufficient_quota":
         return "model_no_credit"
     for pattern, code in _BY_NAME[:3]:
@@ -61,9 +61,16 @@ def _code(error: Exception) -> str:
             return code
     if status == 400 and _TOO_LONG.search(str(error)):
         return "model_too_long"
-    if isinstance(status, int) and status >= 400:
+    if status >= 400:
         return _BY_STATUS.get(status, "model_server_error" if status >= 500 else "model_bad_request")
     return next((code for pattern, code in _BY_NAME if any(map(pattern.search, names))), "model_failed")
+
+
+def _status(error: Exception) -> int:
+    """The HTTP status, wherever the SDK keeps it; 0 without one."""
+    places = (error, getattr(error, "response", None))
+    found = (getattr(place, name, None) for place in places for name in ("status_code", "code"))
+    return next((status for status in found if isinstance(status, int)), 0)
 
 
 def _reason(error: Exception) -> str:

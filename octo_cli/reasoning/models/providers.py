@@ -19,14 +19,12 @@ KeyFor = Callable[[str], str | None]
 class Provider(NamedTuple):
     """`langchain` is its name there, `extra` the extra of Octo's that brings its package (None: always there).
 
-    `timeout` and `retries` are what its class calls these; a `keyless` one needs no key.
+    One that runs on the person's own machine (`local`) needs no key, and its package knows no retries.
     """
 
     langchain: str
     extra: str | None = None
-    keyless: bool = False
-    timeout: str = "timeout"
-    retries: str | None = "max_retries"
+    local: bool = False
 
 
 PROVIDERS: Final = {
@@ -34,7 +32,7 @@ PROVIDERS: Final = {
     "anthropic": Provider("anthropic", "anthropic"),
     "google": Provider("google_genai", "google"),
     "mistral": Provider("mistralai", "mistral"),
-    "ollama": Provider("ollama", "ollama", keyless=True, timeout="", retries=None),
+    "ollama": Provider("ollama", "ollama", local=True),
 }
 # Servers that speak OpenAI's protocol often want no key, but the client wants one.
 _NO_KEY: Final = "none"
@@ -73,8 +71,8 @@ class Providers:
             raise ModelError("model_unknown_provider", model=model, known=", ".join(PROVIDERS))
         base_url = self.base_url(model)
         values: dict[str, object] = {"model": model, "provider": name, "url": base_url or name}
-        key = None if provider.keyless else await asyncio.to_thread(self.key_for, name)
-        if not (key or base_url or provider.keyless):
+        key = None if provider.local else await asyncio.to_thread(self.key_for, name)
+        if not (key or base_url or provider.local):
             from octo_cli.credentials import variables
 
             raise ModelError("model_no_key", **values, variable=variables(name)[0])
@@ -98,16 +96,13 @@ class Providers:
         from pydantic import SecretStr
 
         options: dict[str, Any] = {"model_provider": provider.langchain}
-        if provider.timeout:
-            options[provider.timeout] = self.settings.timeout
-        else:
+        if provider.local:
             options["client_kwargs"] = {"timeout": self.settings.timeout}
-        if provider.retries:
-            options[provider.retries] = self.settings.retries
+        else:
+            options |= {"timeout": self.settings.timeout, "max_retries": self.settings.retries}
+            options["api_key"] = SecretStr(key or _NO_KEY)
         if base_url:
             options["base_url"] = base_url
-        if not provider.keyless:
-            options["api_key"] = SecretStr(key or _NO_KEY)
         if provider.langchain == "openai":
             options |= self._openai_options(base_url)
         chat: BaseChatModel = init_chat_model(name, **options)

@@ -58,9 +58,7 @@ class Email:
         """Draft, ask, save. `data`: `path`, `to` and `subject` of a saved e-mail."""
         say = WORDS[task.language]
         if not task.outcomes:
-            return Call(
-                "draft_email", {"request": _request(task), "language": task.language, "results": _results(task)}
-            )
+            return Call("draft_email", {"request": task.query, "language": task.language, "results": _results(task)})
         draft, *later = task.outcomes
         if draft.status != "done":
             return Done(say["not_drafted"].format(reason=draft.output or draft.reason or "-"), status="failed")
@@ -71,11 +69,6 @@ class Email:
         if not task.answers or issues:
             return Ask(say["title"], say["check"], _form(values, issues, say))
         return Call("save_email", values, why=say["why"])
-
-
-def _request(task: Task) -> str:
-    """The agent's own part of what was said, when the planner cut it into several errands."""
-    return str(task.step.inputs.get("text") or task.text)
 
 
 def _results(task: Task) -> str:
