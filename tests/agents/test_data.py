@@ -426,6 +426,22 @@ def test_a_models_sql_is_run_and_shown(tmp_path: Path, model_server: ModelServer
     assert "서울" in data[1]
 
 
+def test_a_model_is_not_told_resident_registration_numbers(tmp_path: Path, model_server: ModelServer) -> None:
+    kit = minded(tmp_path, model_server, 'SELECT count(*) AS "수" FROM "직원"')
+    written(kit, "직원.csv", "이름,주민등록번호\n홍길동,920101-1234567\n이수민,950505-2345678\n")
+    asked(kit, "직원.csv에서 90년대에 태어난 사람이 얼마나 되는지 궁금해. 920101-1234567은 빼고")
+    _, (_, told) = sent(model_server, 0)
+    assert "920101-1******" in told
+    assert "1234567" not in told
+
+
+def test_why_a_model_was_of_no_use_is_said_in_words(tmp_path: Path, model_server: ModelServer) -> None:
+    kit = minded(tmp_path, model_server, Reply("no JSON"), Reply("nor here"))
+    text = asked(kit, "매출.csv 지역별 매출 합계").text
+    assert MODEL in text
+    assert "model_unusable" not in text
+
+
 def test_one_repair_round_with_the_error(tmp_path: Path, model_server: ModelServer) -> None:
     kit = minded(tmp_path, model_server, 'SELECT sum("매출액") FROM "매출"', GOOD)
     assert asked(kit, "매출.csv에서 어느 지역이 잘 팔았는지 궁금해").data["rows"] == BY_REGION

@@ -23,7 +23,7 @@ PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
 CONTRACT = (PROJECT / "docs" / "contract.md").read_text(encoding="utf-8")
 HOUSE = (PROJECT / "AGENTS.md").read_text(encoding="utf-8")
 
-EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)```", CONTRACT, re.DOTALL)
+EXAMPLES = re.findall(r"<!-- wire\.(\w+)\.(\w+) -->\n```json\n(.*?)^```$", CONTRACT, re.DOTALL | re.MULTILINE)
 EVENTS = {struct.__struct_config__.tag: struct for struct in get_args(events.Event)}
 # Options that go together stand in the list under one name.
 BUNDLES = {
@@ -42,12 +42,24 @@ def test_an_example_is_what_crosses_the_wire(room: str, word: str, example: str)
 
 
 def test_every_shape_has_an_example() -> None:
-    cards = {"ThreadRecord", "TypeCard", "AgentCard", "Message", "CheckpointRecord"}
+    cards = {"ThreadRecord", "TypeCard", "AgentCard", "ToolRecord", "Message", "CheckpointRecord"}
     assert {word for _, word, _ in EXAMPLES} == {"Summary", "Problem", "Question", "Answer", *cards}
 
 
 def test_every_command_is_listed_with_its_own_options() -> None:
     assert dict(listed_commands()) == dict(commands(COMMANDS))
+
+
+def test_every_code_of_exit_status_six_is_listed() -> None:
+    known = tomllib.loads((Path(octo_cli.__file__).parent / "i18n" / "en.toml").read_text(encoding="utf-8"))["error"]
+    listed = {code for codes, _ in table("code", "what happened") for code in ticked(codes)}
+    assert listed == {code for code in known if code.startswith("model_")} | {"budget_reached"}
+
+
+def test_every_warning_of_a_run_is_listed() -> None:
+    known = tomllib.loads((Path(octo_cli.__file__).parent / "i18n" / "en.toml").read_text(encoding="utf-8"))["warning"]
+    # Without its extra, tracing is told before there is a run.
+    assert [code for code in known if f"`{code}`" not in CONTRACT] == ["otel_missing"]
 
 
 def test_every_event_is_listed_with_its_members() -> None:

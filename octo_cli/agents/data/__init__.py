@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
-from octo_cli.errors import Failed
-from octo_cli.i18n import Words, words
+from octo_cli.errors import Failed, OctoError
+from octo_cli.i18n import Words, describe, words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,8 @@ async def _answered(database: "Database", question: str, task: Task, kit: Kit) -
             query, rows = await written(kit.mind.models, question, database.tables, run)
             return answer.by_model(query, rows, database)
         except Unanswered as error:
-            failure = str(error)
+            cause = error.__cause__
+            failure = describe(cause, say)[0] if isinstance(cause, OctoError) else str(error)
     return await _in_thread(database, answer.by_rules, question, database, kit.today, say, failure)
 
 
