@@ -7,10 +7,14 @@ Each write counts twice, once just before and once just after it reaches the dat
 the real one: only the calls that write are watched.
 """
 
+import asyncio
+import gc
+import io
 import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,14 +113,11 @@ def run(folder: Path, arguments: list[str], kill_at: int, log: int | None, out: 
 def main() -> None:
     """Trials on stdin, one JSON object a line: {"home", "folder", "kill_at", "count", "arguments"}; answers on stdout.
 
-    The parent never imports what it does not fork: LangGraph is imported once here, and every child starts with it.
+    What a process imports and compiles for its first request is done once here, and every child starts with it.
     """
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     os.environ["LANGSMITH_TRACING"] = "false"
-    import octo_cli.session
-    import octo_cli.storage.saver
-    import octo_cli.supervisor.build  # noqa: F401
-
+    warm_up()
     for line in sys.stdin:
         trial = json.loads(line)
         os.environ["OCTO_HOME"] = trial["home"]
@@ -132,6 +133,19 @@ def main() -> None:
             "stages": counted.read_text().split(),
         }
         print(json.dumps(answer, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def warm_up() -> None:
+    """Ask for a lease in this process, at a home of its own that is gone afterwards."""
+    from octo_cli import session
+    from octo_cli.settings import resolve
+    from octo_cli.ui.events import EventsFace
+
+    with tempfile.TemporaryDirectory() as home:
+        settings = resolve({}, {"OCTO_HOME": home}, Path(home))
+        asyncio.run(session.ask(settings, EventsFace(io.StringIO()), "임대차계약서 작성해줘", session.Command()))
+    # No child need search, or copy, what it starts with.
+    gc.freeze()
 
 
 if __name__ == "__main__":

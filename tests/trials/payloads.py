@@ -1,7 +1,8 @@
 """What strangers write to make a model do their bidding: {order} is a tool call as JSON, {evil} an address of theirs.
 
-One payload a line, Korean and English, in the ways they are found: plain orders, forged roles and calls, delimiters
-that close what they stand in, leave that was never given, hidden and encoded text, pictures and links that carry data out.
+One payload a line, in Korean and English, in the ways they are found: plain orders, forged roles and calls,
+delimiters that close what they stand in, leave that was never given, hidden and encoded text, pictures and links that
+carry data out.
 """
 
 from typing import Final

@@ -10,7 +10,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import date, datetime
-from itertools import islice
+from itertools import chain, islice
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,7 @@ _MOST_TABLES: Final = 50
 _SAMPLE_LINES: Final = 200
 _BLOCK: Final = 1 << 20
 _DELIMITERS: Final = ",\t;|"
+_WITHOUT_NUL: Final = methodcaller("replace", "\x00", "")
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -93,12 +95,12 @@ def sqlite(path: Path) -> Iterator[Sheet]:
             quoted = str(name).replace('"', '""')
             cursor = connection.execute(f'SELECT * FROM "{quoted}"')
             header = [str(column[0]) for column in cursor.description]
-            yield Sheet(str(name), _after(header, ([_text(cell) for cell in row] for row in cursor)), named=True)
+            yield Sheet(str(name), chain([header], ([_text(cell) for cell in row] for row in cursor)), named=True)
 
 
 def recorded(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Sheet]:
     """What an earlier step handed on."""
-    yield Sheet(None, _after(columns, ([_text(cell) for cell in row] for row in rows)), named=True)
+    yield Sheet(None, chain([columns], ([_text(cell) for cell in row] for row in rows)), named=True)
 
 
 def encoding_of(path: Path) -> str:
@@ -130,7 +132,7 @@ def headed(rows: Iterable[Sequence[str]], *, named: bool) -> tuple[list[str] | N
         return None, iter(())
     start = 0 if named else _start(first)
     header = list(first[start]) if named or _is_header(first[start]) else None
-    return header, _joined(first[start + (header is not None) :], lines)
+    return header, chain(first[start + (header is not None) :], lines)
 
 
 def column_names(header: Sequence[str], width: int) -> list[str]:
@@ -169,8 +171,7 @@ def _closed(lines: Sequence[str], delimiter: str) -> bool:
 def _reread(file: Iterable[str], path: Path, delimiter: str, quoting: Any) -> Iterator[list[str]]:
     try:
         # A NUL would end the text for DuckDB.
-        lines = (line.replace("\x00", "") for line in file)
-        yield from csv.reader(lines, delimiter=delimiter, quoting=quoting)
+        yield from csv.reader(map(_WITHOUT_NUL, file), delimiter=delimiter, quoting=quoting)
     except csv.Error as error:
         raise Failed("data_unreadable", path=path.name) from error
 
@@ -222,16 +223,6 @@ def _text(cell: Any) -> str:
             return f"<{len(cell)} bytes>"
         case _:
             return str(cell).replace("\x00", "")
-
-
-def _after(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
-    yield header
-    yield from rows
-
-
-def _joined(first: Sequence[Sequence[str]], rest: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
-    yield from first
-    yield from rest
 
 
 Reader = Callable[[Path], Iterator[Sheet]]
