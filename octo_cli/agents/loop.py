@@ -33,6 +33,7 @@ from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError
 from octo_cli.reasoning.models.metering import working_on
+from octo_cli.values.contact import mask_rrn
 from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import Answer
 from octo_cli.wire.work import Problem
@@ -183,13 +184,13 @@ def _offered(tool: Tool) -> dict[str, Any]:
 
 
 def _told(outcome: Outcome) -> str:
-    """What the model reads of a call."""
+    """What the model reads of a call, without the backs of resident registration numbers, as all that it reads."""
     if outcome.status == "rejected":
-        return f"The user rejected this call. Reason: {outcome.reason or 'none given'}. Do not try it again."
+        return f"The user rejected this call. Reason: {mask_rrn(outcome.reason or 'none given')}. Do not try it again."
     if outcome.status == "denied":
         return "The user's rules forbid this call. Do not try it again."
     output = outcome.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, default=str)
+    text = mask_rrn(output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, default=str))
     return text if len(text) <= LONGEST_RESULT else f"{text[:LONGEST_RESULT]}\n[cut: {len(text)} characters in all]"
 
 
