@@ -8,7 +8,7 @@ import asyncio
 import json
 import operator
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, Required
 
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import (
@@ -22,7 +22,9 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolCall, ToolMessage
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command
 
 from octo_cli.agents import approvals, calls
@@ -56,6 +58,8 @@ _LANGUAGES: Final = {"ko": "Korean", "en": "English"}
 class LoopState(AgentState[Any]):
     """The loop's own state; what it shares with the step is handed in and back by name."""
 
+    # Otherwise each checkpoint would hold all that was said, and each call makes two of them.
+    messages: Required[Annotated[list[AnyMessage], DeltaChannel(_messages_delta_reducer)]]
     step: NotRequired[dict[str, Any]]
     request: NotRequired[dict[str, Any]]
     allowed: NotRequired[Annotated[list[str], operator.add]]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -230,6 +231,17 @@ def test_half_an_answer_is_none_and_resume_repeats_it(tmp_path: Path, turn: Repl
         assert broken.value.code == code
         assert result(story.run(None))["text"] == "whole"
         assert len(server.requests) == 3
+
+
+def test_a_long_loop_saves_what_is_new_and_not_all_again(tmp_path: Path) -> None:
+    text = "w" * 5_000
+    with scripted(*[calls(("look", {"text": text}))] * 10, "done") as server:
+        story = Story(tmp_path, server)
+        assert result(story.run())["text"] == "done"
+        assert results(server) == [f"saw {text}"] * 10
+    checkpoints = [len(pickle.dumps(saved.checkpoint)) for saved in story.saver.list(None)]
+    assert len(checkpoints) > 20
+    assert sum(checkpoints) < 10 * 10 * len(text)
 
 
 def test_without_a_model_the_offline_work_is_done(tmp_path: Path) -> None:
