@@ -203,16 +203,6 @@ def scrub(text: str, environment: Environment = os.environ) -> str:
     return _SHAPES.sub(HIDDEN, text)
 
 
-def child_environment(environment: Environment) -> dict[str, str]:
-    """What a child process may know of `environment`: all but what is, or holds, a secret."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not (_SECRET_NAME.search(name) or _PASSWORD_IN_ADDRESS.search(value) or looks_like_key(value))
-        and value not in _known
-    }
-
-
 def _worth_hiding(environment: Environment) -> list[str]:
     """Every key known here, the longest first: one may be part of another."""
     named = {value for name, value in environment.items() if _SECRET_NAME.search(name)}

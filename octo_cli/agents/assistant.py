@@ -19,6 +19,7 @@ from octo_cli.agents.simple import add_nodes
 from octo_cli.agents.tools import Tool
 from octo_cli.errors import ModelError
 from octo_cli.i18n import words
+from octo_cli.values.contact import mask_rrn
 from octo_cli.wire.work import Problem, StepResult
 
 if TYPE_CHECKING:
@@ -72,20 +73,23 @@ def _begin(state: AssistState, runtime: Runtime[Kit]) -> Update:
     kit = runtime.context
     if kit.mind.models is None:
         return {"assisted": False}
-    before = [("user" if speaker == "user" else "assistant", text) for speaker, text in state.get("said", [])]
+    before = [("user" if speaker == "user" else "assistant", mask_rrn(text)) for speaker, text in state.get("said", [])]
     return {"assisted": True, "began": kit.active_seconds(), "messages": [*before, ("user", _errand(state))]}
 
 
 def _errand(state: AssistState) -> str:
-    """What is to be done, in the words of the request; what earlier steps found stands below it, as material."""
+    """What is to be done, in the words of the request; what earlier steps found stands below it, as material.
+
+    No model needs the back of a resident registration number; a cut must not leave half of one that is no longer seen.
+    """
     step, text = state["step"], state["request"]["text"]
     earlier = msgspec.convert(state.get("earlier", {}), dict[str, StepResult])
-    parts = [text] if step["task"] in text else [text, f"({step['task']})"]
-    parts += [
-        f"<result step={result.step_id!r} agent={result.agent!r}>\n{result.text[:_LONGEST_EARLIER]}\n</result>"
-        for result in earlier.values()
+    said = [text] if step["task"] in text else [text, f"({step['task']})"]
+    found = [
+        f"<result step={one.step_id!r} agent={one.agent!r}>\n{mask_rrn(one.text)[:_LONGEST_EARLIER]}\n</result>"
+        for one in earlier.values()
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join([*map(mask_rrn, said), *found])
 
 
 def _needs_a_model(state: AssistState) -> Update:

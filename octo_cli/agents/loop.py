@@ -8,7 +8,7 @@ import asyncio
 import json
 import operator
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired, Required
 
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import (
@@ -22,7 +22,9 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import FakeListChatModel
-from langchain_core.messages import AIMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolCall, ToolMessage
+from langgraph.channels import DeltaChannel
+from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command
 
 from octo_cli.agents import approvals, calls
@@ -33,6 +35,7 @@ from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError
 from octo_cli.reasoning.models.metering import working_on
+from octo_cli.values.contact import mask_rrn
 from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import Answer
 from octo_cli.wire.work import Problem
@@ -55,6 +58,8 @@ _LANGUAGES: Final = {"ko": "Korean", "en": "English"}
 class LoopState(AgentState[Any]):
     """The loop's own state; what it shares with the step is handed in and back by name."""
 
+    # Otherwise each checkpoint would hold all that was said, and each call makes two of them.
+    messages: Required[Annotated[list[AnyMessage], DeltaChannel(_messages_delta_reducer)]]
     step: NotRequired[dict[str, Any]]
     request: NotRequired[dict[str, Any]]
     allowed: NotRequired[Annotated[list[str], operator.add]]
@@ -183,13 +188,13 @@ def _offered(tool: Tool) -> dict[str, Any]:
 
 
 def _told(outcome: Outcome) -> str:
-    """What the model reads of a call."""
+    """What the model reads of a call, without the backs of resident registration numbers, as all that it reads."""
     if outcome.status == "rejected":
-        return f"The user rejected this call. Reason: {outcome.reason or 'none given'}. Do not try it again."
+        return f"The user rejected this call. Reason: {mask_rrn(outcome.reason or 'none given')}. Do not try it again."
     if outcome.status == "denied":
         return "The user's rules forbid this call. Do not try it again."
     output = outcome.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, default=str)
+    text = mask_rrn(output if isinstance(output, str) else json.dumps(output, ensure_ascii=False, default=str))
     return text if len(text) <= LONGEST_RESULT else f"{text[:LONGEST_RESULT]}\n[cut: {len(text)} characters in all]"
 
 

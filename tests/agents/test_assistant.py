@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
-from octo_cli.agents import Done, Kit, StepState, Task
-from octo_cli.agents.assistant import as_assistant
+from octo_cli.agents import Done, Kit, Task
+from octo_cli.agents.assistant import AssistState, as_assistant
 from octo_cli.agents.loop import MOST_MODEL_CALLS, MOST_TOOL_CALLS
 from octo_cli.agents.tools import Tool, parameters
 from octo_cli.errors import ModelError, StorageError
@@ -95,7 +96,7 @@ class Story:
 
     def run(self, given: Any = INPUT, *, assisted: bool = True) -> dict[str, Any]:
         """Run until it is done or asks, as a process of its own would."""
-        graph = StateGraph(StepState, context_schema=Kit)
+        graph = StateGraph(AssistState, context_schema=Kit)
         agent = as_assistant(self.tools, "You help.", offline, assisted=assisted)
         graph.add_node("helper", agent)
         graph.add_edge(START, "helper")
@@ -232,6 +233,17 @@ def test_half_an_answer_is_none_and_resume_repeats_it(tmp_path: Path, turn: Repl
         assert len(server.requests) == 3
 
 
+def test_a_long_loop_saves_what_is_new_and_not_all_again(tmp_path: Path) -> None:
+    text = "w" * 5_000
+    with scripted(*[calls(("look", {"text": text}))] * 10, "done") as server:
+        story = Story(tmp_path, server)
+        assert result(story.run())["text"] == "done"
+        assert results(server) == [f"saw {text}"] * 10
+    checkpoints = [len(pickle.dumps(saved.checkpoint)) for saved in story.saver.list(None)]
+    assert len(checkpoints) > 20
+    assert sum(checkpoints) < 10 * 10 * len(text)
+
+
 def test_without_a_model_the_offline_work_is_done(tmp_path: Path) -> None:
     assert result(Story(tmp_path, None).run(assisted=False))["text"] == "offline"
 
@@ -279,6 +291,26 @@ def test_what_a_tool_returns_stays_data(tmp_path: Path) -> None:
         assert len(story.run()["__interrupt__"]) == 1
         assert story.effects == []
         assert [message["role"] for message in server.requests[-1].body["messages"]].count("system") == 1
+
+
+def test_no_model_sees_the_back_of_a_resident_registration_number(tmp_path: Path) -> None:
+    number = "920101-1234567"
+    earlier = {"step_id": "0", "agent": "search", "task": "find", "status": "completed", "text": f"found {number}"}
+    given = {
+        **INPUT,
+        "request": {**INPUT["request"], "text": f"help {number}"},
+        "earlier": {"0": earlier},
+        "said": [["user", f"before {number}"]],
+    }
+    looked, put = calls(("look", {"text": number})), calls(("put", {"text": "b"}))
+    with scripted(looked, put, "done") as server:
+        story = Story(tmp_path, server)
+        asked = story.run(given)
+        story.answer(asked, b={"action": "reject", "reason": f"not {number}"})
+        told = "\n".join(str(message.get("content")) for message in server.requests[-1].body["messages"])
+    assert number not in told
+    for words in ("help", "before", "found", "saw", "not"):
+        assert f"{words} 920101-1******" in told
 
 
 def test_an_edited_call_is_held_against_the_rules_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfWriter
 
 from octo_cli.agents.folders import Findings, FolderIndex
-from octo_cli.agents.folders.extraction import Extractor
+from octo_cli.agents.folders.extraction import BOUNDS, extractor, text_apart
 from octo_cli.agents.folders.formats import Unreadable
 from tests.agents.papers import line, put_docx, put_pdf
 
@@ -152,9 +152,8 @@ def test_changed_and_deleted_ones_are_noticed(index: FolderIndex, notes: Path) -
 
 def test_a_file_that_takes_too_long_is_given_up_and_its_process_ended(tmp_path: Path) -> None:
     put_pdf(tmp_path / "slow.pdf", "(a) Tj " * 1_000_000)
-    extractor = Extractor(deadline=0.4)
-    with extractor, pytest.raises(Unreadable) as raised:
-        extractor.text_in("pdf", (tmp_path / "slow.pdf").read_bytes())
+    with extractor(most=BOUNDS._replace(seconds=0.4)) as child, pytest.raises(Unreadable) as raised:
+        text_apart(child, "pdf", (tmp_path / "slow.pdf").read_bytes())
     assert raised.value.reason == "slow"
 
 
@@ -169,13 +168,13 @@ def test_who_leaves_waits_for_no_file(index: FolderIndex, notes: Path) -> None:
 def test_a_reader_that_dies_is_replaced(tmp_path: Path) -> None:
     put_pdf(tmp_path / "a.pdf", line("whale"))
     raw = (tmp_path / "a.pdf").read_bytes()
-    with Extractor() as extractor:
-        assert extractor.text_in("pdf", raw) == "whale"
-        child = extractor._child
+    with extractor() as reader:
+        assert text_apart(reader, "pdf", raw) == "whale"
+        child = reader._child
         assert isinstance(child, subprocess.Popen)
         child.kill()
         child.wait()
         with pytest.raises(Unreadable) as raised:
-            extractor.text_in("pdf", raw)
+            text_apart(reader, "pdf", raw)
         assert raised.value.reason == "broken"
-        assert extractor.text_in("pdf", raw) == "whale"
+        assert text_apart(reader, "pdf", raw) == "whale"

@@ -1,13 +1,13 @@
 """What a page says: its bytes in whatever encoding and format, and what is left out of it."""
 
-import os
+import asyncio
 import zlib
 from io import BytesIO
 
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from octo_cli.agents.web.reading import LONGEST_TEXT, Page, Source, Unreadable, read, read_apart
+from octo_cli.agents.web.reading import BOUNDS, LONGEST_TEXT, Page, Source, Unreadable, read, read_apart
 from octo_cli.errors import Failed
 
 BODY = (
@@ -173,12 +173,12 @@ def test_nothing_in_a_page_drives_a_terminal() -> None:
 
 
 def test_a_page_is_read_in_another_process() -> None:
-    assert read_apart(source(html()), os.environ) == read(source(html()))
+    assert asyncio.run(read_apart(source(html()))) == read(source(html()))
 
 
 def test_a_page_that_takes_for_ever_to_read_is_given_up() -> None:
     drawing = b"BT /F1 12 Tf 72 720 Td (text) Tj ET\n" * 300_000
-    packed = zlib.compress(drawing)
+    endless = source(pdf("", packed=zlib.compress(drawing)), "application/pdf")
     with pytest.raises(Failed) as raised:
-        read_apart(source(pdf("", packed=packed), "application/pdf"), os.environ, seconds=1)
+        asyncio.run(read_apart(endless, BOUNDS._replace(seconds=1)))
     assert raised.value.code == "web_unreadable"

@@ -316,6 +316,26 @@ def test_what_was_read_is_not_taken_over(model_server: ModelServer) -> None:
     assert tried.warned == []
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_who_pays_no_heed_to_a_schema_is_asked_otherwise_and_nobody_else(model_server: ModelServer) -> None:
+    def heedless(asked: Any) -> Any:
+        if asked.body["model"] == "octo-test":
+            return Reply(status=500)
+        return "Sure, the web." if "response_format" in asked.body else VERDICT
+
+    model_server.otherwise(heedless)
+    assert at(model_server, fallback=("openai:other",)).verdict().category == "web"
+    asked = [(one.body["model"], "response_format" in one.body) for one in model_server.requests]
+    assert asked == [("octo-test", True), ("other", True), ("octo-test", True), ("other", False)]
+
+
+def test_who_gave_no_usable_answer_is_named(model_server: ModelServer) -> None:
+    model_server.otherwise(lambda asked: Reply(status=500) if asked.body["model"] == "octo-test" else "[]")
+    tried = at(model_server, fallback=("openai:other",))
+    error = tried.fails(tried.verdict)
+    assert (error.code, error.values["model"]) == ("model_unusable", "openai:other")
+
+
 def test_offline_in_the_chain_leaves_it_to_the_offline_mind(model_server: ModelServer) -> None:
     model_server.otherwise(lambda _: Reply(status=500))
     tried = at(model_server, fallback=("offline",))

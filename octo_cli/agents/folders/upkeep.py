@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from octo_cli.agents.apart import Apart
 from octo_cli.agents.folders import reading
-from octo_cli.agents.folders.extraction import Extractor
+from octo_cli.agents.folders.extraction import extractor, text_apart
 from octo_cli.agents.folders.formats import Unreadable
 from octo_cli.agents.folders.lines import headings
 from octo_cli.agents.folders.reading import Reason, Stamp, Survey
@@ -99,11 +100,11 @@ class Upkeep:
         self, connection: sqlite3.Connection, paths: Sequence[bytes], told: Callable[[int], None]
     ) -> None:
         """Index files that a parser must read, which may take long: outside any transaction, so that nobody waits."""
-        with Extractor(self._stopped) as extractor:
+        with extractor(self._stopped) as child:
             for path in paths:
                 if self._stopped():
                     return
-                content = self._packed(path, extractor, _row(connection, path))
+                content = self._packed(path, child, _row(connection, path))
                 if self._stopped():
                     return  # before it was read, perhaps
                 with transaction(connection, "IMMEDIATE"):
@@ -134,7 +135,7 @@ class Upkeep:
         text = reading.text_of(raw)
         return _Content(_digest(raw), text, None if text is not None else "binary")
 
-    def _packed(self, path: bytes, extractor: Extractor, row: _Row | None) -> _Content | None:
+    def _packed(self, path: bytes, child: Apart, row: _Row | None) -> _Content | None:
         raw = self.read(path)
         if raw is None:
             return None
@@ -142,7 +143,7 @@ class Upkeep:
         if row and row.digest == digest:
             return _Content(digest, None)
         try:
-            return _Content(digest, extractor.text_in(reading.kind_of(path) or "", raw), kept=True)
+            return _Content(digest, text_apart(child, reading.kind_of(path) or "", raw), kept=True)
         except Unreadable as exc:
             return _Content(digest, None, exc.reason)
         except OSError:  # no process could be started; another time it may

@@ -72,7 +72,7 @@ async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ
         if not urls:
             text = say("web.nothing_found", query=escape(query))
             return Done(text, data={"pages": [], "failed": [], "query": query, "results": []})
-    outcomes = await _all_read(urls[:MOST_PAGES], task, kit, environment)
+    outcomes = await _all_read(urls[:MOST_PAGES], task, kit)
     read = [one._replace(number=number) for number, one in enumerate(_those(_Read, outcomes), 1)]
     unread = _those(_Unread, outcomes)
     if not read and not hits:
@@ -96,9 +96,7 @@ def _wanted(task: Task) -> tuple[list[str], str]:
     return list(dict.fromkeys(urls)), query if query and not urls else without_urls(topic_of(said)).strip()
 
 
-async def _all_read(
-    urls: Sequence[str], task: Task, kit: Kit, environment: Mapping[str, str]
-) -> Sequence[_Read | _Unread]:
+async def _all_read(urls: Sequence[str], task: Task, kit: Kit) -> Sequence[_Read | _Unread]:
     """What came of each address, in their order, a few at a time."""
     from octo_cli.agents.web.fetching import Fetcher
 
@@ -107,7 +105,7 @@ async def _all_read(
     async def read(url: str, fetcher: "Fetcher") -> _Read | _Unread:
         async with places:
             try:
-                return await _read(url, fetcher, environment)
+                return await _read(url, fetcher)
             except Failed as error:
                 return _Unread(url, error)
 
@@ -115,12 +113,12 @@ async def _all_read(
         return await asyncio.gather(*(read(url, fetcher) for url in urls))
 
 
-async def _read(url: str, fetcher: "Fetcher", environment: Mapping[str, str]) -> _Read:
+async def _read(url: str, fetcher: "Fetcher") -> _Read:
     from octo_cli.agents.web.reading import Source, read_apart
 
     fetched = await fetcher.fetch(url)
     source = Source(fetched.final_url, fetched.media_type, fetched.charset, fetched.body)
-    page = await asyncio.to_thread(read_apart, source, environment)
+    page = await read_apart(source)
     return _Read(fetched.url, fetched.final_url, fetched.status, page)
 
 

@@ -1,21 +1,16 @@
-"""What a page says: bytes in, title, site, date and text out. Run as a program, because a page is a stranger's.
-
-A page made to take all memory or time takes a child process's, which has bounds of both and no keys.
-"""
+"""What a page says: bytes in, title, site, date and text out, in a child process (`apart`): a page is a stranger's."""
 
 import codecs
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from octo_cli.credentials import child_environment
+from octo_cli.agents import apart
 from octo_cli.errors import Failed
 from octo_cli.values.text import clean, one_line
 
@@ -27,8 +22,7 @@ _LONGEST_LINE: Final = 300
 # Characters. Less is a line or two: what pages show that are drawn by a script.
 _THIN: Final = 80
 _MOST_PAGES: Final = 100
-SECONDS: Final = 15
-_MEMORY: Final = 1 << 30
+BOUNDS: Final = apart.Most(seconds=15, memory=1 << 30)
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -61,23 +55,22 @@ class Unreadable(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-def read_apart(source: Source, environment: Mapping[str, str], seconds: float = SECONDS) -> Page:
-    """`read` in a process of its own, for so many seconds at most. Blocks. Raises Failed (`web_…`)."""
+async def read_apart(source: Source, most: apart.Most = BOUNDS) -> Page:
+    """`read` in a process of its own, which ends at once when this is cancelled. Raises Failed (`web_…`)."""
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", __name__],
-            input=msgspec.msgpack.encode(source),
-            capture_output=True,
-            env=child_environment(environment),
-            timeout=seconds,
-            check=False,
+        said = msgspec.msgpack.decode(
+            await apart.asked(f"{__name__}:answer", msgspec.msgpack.encode(source), most), type=Page | Unreadable
         )
-        said = msgspec.msgpack.decode(done.stdout, type=Page | Unreadable)
-    except (subprocess.TimeoutExpired, msgspec.DecodeError) as exc:
+    except (apart.NoAnswer, OSError, msgspec.DecodeError) as exc:
         raise Failed("web_unreadable", url=source.url) from exc
     if isinstance(said, Unreadable):
         raise Failed(f"web_{said.reason}", url=source.url)
     return said
+
+
+def answer(message: bytes) -> bytes:
+    """`read` as the child does it: a `Source` in, a `Page` or `Unreadable` out, as msgpack."""
+    return msgspec.msgpack.encode(read(msgspec.msgpack.decode(message, type=Source)))
 
 
 def read(source: Source) -> Page | Unreadable:
@@ -98,12 +91,6 @@ def read(source: Source) -> Page | Unreadable:
         text=clean(page.text).strip()[:LONGEST_TEXT],
     )
     return page if page.text else Unreadable("no_text")
-
-
-def main() -> None:
-    _bound()
-    source = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Source)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(read(source)))
 
 
 def _html(source: Source) -> Page | Unreadable:
@@ -248,16 +235,3 @@ def _encodings(source: Source) -> Iterator[str]:
 
 def _line(text: str) -> str:
     return one_line(text)[:_LONGEST_LINE]
-
-
-def _bound() -> None:
-    """Bounds of this process, where the system has them."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-
-
-if __name__ == "__main__":
-    main()

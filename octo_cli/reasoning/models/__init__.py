@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import aclosing
 from functools import cache as once
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from octo_cli.errors import ModelError, UnusableAnswer
 from octo_cli.reasoning.base import Message, Role, Warn
 from octo_cli.reasoning.models.metering import Meter, working_on
 from octo_cli.reasoning.models.providers import KeyFor, Providers
-from octo_cli.reasoning.models.shapes import Shape, answer_text, read, shape_of
+from octo_cli.reasoning.models.shapes import ANSWERED, Shape, answer_text, read, shape_of
 from octo_cli.settings import ModelSettings
 from octo_cli.wire.work import Usage
 
@@ -47,6 +47,15 @@ class AnswerCache(Protocol):
     async def get(self, key: str) -> str | None: ...
 
     async def put(self, key: str, answer: str) -> None: ...
+
+
+class _Came(NamedTuple):
+    """What came of a question for a shape: who said what, by which method, and what already is wrong with it."""
+
+    model: str
+    method: str = ""
+    text: str = ""
+    error: str = ""
 
 
 class LanguageModels:
@@ -81,21 +90,21 @@ class LanguageModels:
             return known
         given_way = self.given_way
         for _ in range(2):
-            text, error = await self._shaped(role, said, wanted)
+            came = await self._shaped(role, said, wanted)
+            error = came.error
             if not error:
                 try:
-                    answer = read(text, shape)
+                    answer = read(came.text, shape)
                 except msgspec.DecodeError as fault:
                     error = str(fault)
                     if not isinstance(fault, msgspec.ValidationError):
                         # No JSON at all: some servers take a schema and pay no heed to it.
-                        model = self.chain(role, said)[0]
-                        self.no_more(model, self.methods(model)[0])
+                        self.no_more(came.model, came.method)
                 else:
-                    await self._keep(key, text, given_way)
+                    await self._keep(key, came.text, given_way)
                     return answer
-            said = [*said, *_mending(text, error)]
-        raise UnusableAnswer("model_unusable", model=self.chain(role, said)[0], name=name)
+            said = [*said, *_mending(came.text, error)]
+        raise UnusableAnswer("model_unusable", model=came.model, name=name)
 
     async def stream(self, role: Role, messages: Sequence[Message]) -> AsyncIterator[str]:
         key = self._key(role, messages, None)
@@ -151,15 +160,14 @@ class LanguageModels:
         if self.settings.requests_per_minute:
             await _limiter(self.settings.requests_per_minute).aacquire()
 
-    async def _shaped(self, role: Role, said: Sequence["BaseMessage"], wanted: Shape) -> tuple[str, str]:
-        """An answer's JSON, and what already is wrong with it ("" when nothing)."""
+    async def _shaped(self, role: Role, said: Sequence["BaseMessage"], wanted: Shape) -> "_Came":
         try:
             answer = await self.chat_model(role).ainvoke(list(said), shape=wanted)
         except ModelError as error:
             if error.code not in _REPAIRABLE:
                 raise
-            return "", error.code.removeprefix("model_").replace("_", " ")
-        return answer_text(answer), ""
+            return _Came(str(error.values["model"]), error=error.code.removeprefix("model_").replace("_", " "))
+        return _Came(**answer.response_metadata[ANSWERED], text=answer_text(answer))
 
     # Answers given before
 

@@ -23,7 +23,7 @@ from octo_cli.i18n import LANGUAGES, describe, words
 from octo_cli.reasoning.base import Role
 from octo_cli.reasoning.models.faults import broken_calls, check_whole, mapped
 from octo_cli.reasoning.models.providers import Made
-from octo_cli.reasoning.models.shapes import Shape
+from octo_cli.reasoning.models.shapes import ANSWERED, Shape
 from octo_cli.settings import OFFLINE
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ class RoleModel(BaseChatModel):
                     raise
                 self._models.no_more(model, method)
             else:
+                result.generations[0].message.response_metadata[ANSWERED] = {"model": model, "method": method}
                 return result
         raise AssertionError("the last method answers or raises")
 

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 T = TypeVar("T")
+# Where an answer of a shape says, in its `response_metadata`, which model of the chain gave it by which method.
+ANSWERED: Final = "octo_answered"
 # What the strict mode of providers refuses, or what says nothing to a model.
 _DROPPED: Final = frozenset({"discriminator", "default", "title"})
 
