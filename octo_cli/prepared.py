@@ -59,7 +59,7 @@ class _Unused:
         """What was prepared for `question`; `takes` are the fields an answer to it may give, shown or not."""
         if question.id in self.whole:
             return self._whole(question)
-        if question.tool is not None:
+        if question.tool:
             return self._leave(question)
         if (question.step_id, question.type) in self.given:
             return None

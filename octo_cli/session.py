@@ -195,7 +195,7 @@ class _Work:
         """The answers that can be had now: from the command line first, then from the person."""
         self.prepared.check(questions, self.engine.takes)
         by_id: dict[str, Answer] = {}
-        allowed: set[str | None] = set()
+        allowed: set[str] = set()
         for question in questions:
             if question.tool in allowed:
                 continue  # Allowed for this run beside it; if it is asked all the same, it comes back.
@@ -205,7 +205,7 @@ class _Work:
                 await self.engine.defer(question)
             elif answer is not None:
                 by_id[question.id] = answer
-                allowed |= {question.tool} if answer.scope == "run" else set()
+                allowed |= {question.tool} if question.tool and answer.scope == "run" else set()
         return Answers(by_id) if by_id else None
 
     async def _asked(self, question: Question) -> Answer | None:

@@ -19,14 +19,14 @@ def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> 
     """Raise InvalidAnswer unless `answer` can be taken as it stands."""
     if answer.action not in question.actions:
         raise InvalidAnswer("action_not_offered", action=answer.action, offered=", ".join(question.actions))
-    if answer.scope == "run" and (answer.action != "approve" or question.tool is None):
+    if answer.scope == "run" and (answer.action != "approve" or not question.tool):
         raise InvalidAnswer("scope_without_approval")
     match answer.action:
         case "submit":
             _check_submission(question, answer, catalog, today)
         case "edit":
             _check_edit(question, answer)
-        case "approve" if answer.doc_hash is None and question.tool is not None:
+        case "approve" if answer.doc_hash is None and question.tool:
             return  # The engine binds it to what was shown.
         case "approve" if answer.doc_hash != question.doc_hash:
             raise InvalidAnswer("text_changed", thread=question.thread_id, shown=answer.doc_hash or "-")
@@ -40,14 +40,14 @@ def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> 
 
 def bound(question: Question, answer: Answer) -> Answer:
     """`answer` tied to what the question showed: an approved call that would do something else by now does not run."""
-    if question.tool is None or answer.action != "approve":
+    if not question.tool or answer.action != "approve":
         return answer
     return structs.replace(answer, doc_hash=question.doc_hash)
 
 
 def read_value(question: Question, name: str, raw: Any, catalog: Catalog, today: date) -> tuple[Any, str]:
     """What `raw` means for a field of `question`, and how that reads. Raises InvalidAnswer."""
-    if question.tool is not None:
+    if question.tool:
         value = approvals.read_value(_field(question, name), raw)
         return value, str(raw)
     if question.document_type is None:

@@ -114,7 +114,7 @@ def _usage(usage: Usage, say: Words) -> str:
         model=one_line(usage.model),
         requests=f"{usage.requests:,}",
         read=f"{usage.input_tokens:,}",
-        cached=f"{usage.cached_tokens:,}",
+        cached=f"{usage.cached:,}",
         written=f"{usage.output_tokens:,}",
         cost=f"{usage.cost_usd:.6f}",
     )

@@ -117,7 +117,7 @@ def how_to_answer(question: Question, say: Words) -> Iterator[str]:
     """A question as lines: what it is about, what is still missing, and the commands that answer it."""
     yield f"octo: {say('run.waiting', title=one_line(question.title))}"
     yield from (f"  {line}" for line in visible(question.message).splitlines())
-    if question.tool is not None:
+    if question.tool:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
     elif "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
@@ -166,7 +166,7 @@ def read_lines(question: Question) -> Iterator[str]:
 
 def may_be_allowed(question: Question) -> bool:
     """Whether a rule could spare this question; a risky call is asked for whatever the rules say."""
-    return question.tool is not None and not any(field.issues for field in question.fields)
+    return bool(question.tool) and not any(field.issues for field in question.fields)
 
 
 def missing(question: Question) -> list[FormField]:

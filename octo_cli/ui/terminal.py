@@ -70,7 +70,7 @@ class TerminalFace(PlainFace):
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
-        if question.tool is not None:
+        if question.tool:
             return await give_leave(question, read, self.desk, self._typed.setdefault(question.id, {}))
         if "approve" in question.actions:
             self._typed[question.id] = {}

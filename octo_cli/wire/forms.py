@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 Level = Literal["error", "warning", "info"]
 Provenance = Literal["extracted", "user", "default", "llm", "imported", "none"]
@@ -128,7 +128,10 @@ class FormField(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """A pause: what is asked, of which document or tool, and what may be answered. `id` is LangGraph's interrupt id."""
+    """A pause: what is asked, of which document or tool, and what may be answered. `id` is LangGraph's interrupt id.
+
+    `tool` is there only when a tool is about to run.
+    """
 
     id: str
     type: QuestionType
@@ -148,7 +151,7 @@ class Question(Struct, frozen=True):
     created_at: str = ""
     expires_at: str | None = None
     on_timeout: OnTimeout = "defer"
-    tool: str | None = None
+    tool: str | UnsetType = UNSET
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

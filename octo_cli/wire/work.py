@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 Language = Literal["ko", "en"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed", "skipped", "cancelled"]
@@ -71,8 +71,9 @@ class Artifact(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """What models were asked for. `cached_tokens` are those of `input_tokens` that a provider had in its cache.
+    """What models were asked for.
 
+    `cached_tokens` are those of `input_tokens` that a provider had in its cache, left out when there are none.
     `cost_usd` comes from a public price table; a model it does not know costs nothing there.
     """
 
@@ -81,7 +82,11 @@ class Usage(Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0
-    cached_tokens: int = 0
+    cached_tokens: int | UnsetType = UNSET
+
+    @property
+    def cached(self) -> int:
+        return self.cached_tokens or 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Both together; the models that answered are named in the order they were first asked."""
@@ -92,7 +97,7 @@ class Usage(Struct, frozen=True):
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cost_usd=round(self.cost_usd + other.cost_usd, 10),
-            cached_tokens=self.cached_tokens + other.cached_tokens,
+            cached_tokens=self.cached + other.cached or UNSET,
         )
 
 

@@ -154,7 +154,7 @@ class Anybody:
         self.patience -= 1
         if self.patience < 0:
             return None
-        if question.tool is not None:
+        if question.tool:
             return self._leave(question)
         if question.type == "approval_required":
             return self.chance.choice(

@@ -57,7 +57,7 @@ class Person:
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self.asked.append(question)
         answer = self.decide(question, read)
-        if answer is not None and question.tool is not None and answer.action in ("approve", "edit"):
+        if answer is not None and question.tool and answer.action in ("approve", "edit"):
             args = {field.name: field.value for field in question.fields} | dict(answer.args or {})
             self.approved[question.tool, digest(args)] += 1
             self.allowed |= {question.tool} if answer.scope == "run" else set()

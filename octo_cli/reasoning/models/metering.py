@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import UNSET
+
 from octo_cli.errors import ModelError
 from octo_cli.reasoning.base import Warn
 from octo_cli.settings import ModelSettings
@@ -74,7 +76,7 @@ class Meter:
         from msgspec.structs import replace
 
         tokens = Tokens(
-            input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+            input_tokens=usage.input_tokens, cache_read_tokens=usage.cached, output_tokens=usage.output_tokens
         )
         provider, _, name = model.partition(":")
         try:
@@ -96,7 +98,7 @@ def _tokens(prompt: Sequence["BaseMessage"], answer: "AIMessage | None") -> Usag
             requests=1,
             input_tokens=told["input_tokens"],
             output_tokens=told["output_tokens"],
-            cached_tokens=min(cached, told["input_tokens"]),
+            cached_tokens=min(cached, told["input_tokens"]) or UNSET,
         )
     if answer is None:
         return Usage(requests=1)
