@@ -15,7 +15,7 @@ import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from octo_cli.agents.data import charts, work
-from octo_cli.agents.data.tables import Database, Refused
+from octo_cli.agents.data.database import Database, Refused
 from octo_cli.agents.kit import Done, Kit, Task
 from octo_cli.errors import Failed, ModelError, OctoError
 from octo_cli.i18n import describe, words

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from octo_cli.agents.data import charts, report
-from octo_cli.agents.data.question import Reading, read
+from octo_cli.agents.data.database import Database, Refused
+from octo_cli.agents.data.question import read
+from octo_cli.agents.data.reading import Reading
 from octo_cli.agents.data.sql import measures_of, sql_of
-from octo_cli.agents.data.tables import Database, Refused, Rows, Table
+from octo_cli.agents.data.tables import Rows, Table
 from octo_cli.agents.data.vocabulary import CARRYING, PICTURE, PROFILE
 from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from octo_cli.agents.data.question import Filter, Reading
+from octo_cli.agents.data.reading import Filter, Reading
 from octo_cli.agents.data.sql import measures_of, title_of
 from octo_cli.agents.data.tables import Column, Rows, Table, kind_of
 from octo_cli.agents.data.vocabulary import IDENTIFIERS, YEARS
