@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from langgraph.config import get_stream_writer
-from msgspec import to_builtins
-
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
 from octo_cli.documents.markdown import escape
 from octo_cli.i18n import Words, describe, words
@@ -48,7 +45,7 @@ async def work(task: Task, kit: Kit) -> Done:
     version; best file first), `files` (how many were searched), `skipped` (path, reason), `missing_folders`.
     """
     say = words(task.language)
-    progress = _progress(task, say)
+    progress = _progress(task, kit, say)
     query = str(task.step.inputs.get("query") or "").strip() or topic_of(task.text)
     cancelled = threading.Event()
     try:
@@ -63,18 +60,14 @@ async def work(task: Task, kit: Kit) -> Done:
     return Done(text, data=_data(findings), confidence=findings.share)
 
 
-def _progress(task: Task, say: Words) -> "Progress":
+def _progress(task: Task, kit: Kit, say: Words) -> "Progress":
     """Tells whoever watches how far the index is; from any thread."""
     loop = asyncio.get_running_loop()
-    try:
-        write = get_stream_writer()
-    except RuntimeError:  # called by itself, outside any graph
-        return lambda _done, _total: None
 
     def told(done: int, total: int) -> None:
         message = say("search.indexing", done=done, total=total)
         event = StepProgress(task.step.step_id, task.step.agent, "index", message)
-        loop.call_soon_threadsafe(write, to_builtins(event))
+        loop.call_soon_threadsafe(kit.tell, event)
 
     return told
 
