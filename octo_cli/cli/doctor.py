@@ -282,37 +282,35 @@ def _extras(visit: Visit) -> Iterator[Finding]:
 
 
 def _sandbox(visit: Visit) -> Iterator[Finding]:
-    wanted = visit.caller.settings.code.sandbox
-    there = {"bubblewrap": _bubblewrap_works(), "docker": shutil.which("docker") is not None, "subprocess": True}
-    if wanted != "auto" and not there[wanted]:
-        yield visit.finds("error", "sandbox_missing", kind=wanted)
+    from octo_cli.agents.tools.sandbox import cage
+
+    try:
+        found = cage(visit.caller.settings.code)
+    except OctoError as error:
+        yield visit.fails("sandbox", error)
         return
-    kind = wanted if wanted != "auto" else "bubblewrap" if there["bubblewrap"] else "subprocess"
-    yield visit.finds("warning" if kind == "subprocess" else "ok", f"sandbox_{kind}")
+    yield visit.finds("ok" if found in ("bubblewrap", "docker") else "warning", f"sandbox_{found}")
 
 
 def _agents(visit: Visit) -> Iterator[Finding]:
     from octo_cli.agents.registry import Registry
 
-    disabled = visit.caller.settings.disabled_agents
-    names = [card.name for card in Registry().cards() if card.name not in disabled]
-    yield visit.finds("ok", "agents_ok", names=", ".join(names))
+    registry = Registry(visit.caller.settings)
+    yield visit.finds("ok", "agents_ok", names=", ".join(card.name for card in registry.cards()))
+    yield from (visit.fails("agents", error) for error in registry.problems if not error.code.startswith("mcp_"))
 
 
 def _mcp(visit: Visit) -> Iterator[Finding]:
-    import msgspec
+    from octo_cli.agents.mcp.servers import read_servers
 
-    file = visit.caller.settings.mcp_file
-    if not file.exists():
-        yield visit.finds("ok", "mcp_none", file=file)
-        return
-    try:
-        servers = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, Any]]).get("mcpServers", {})
-    except (OSError, msgspec.DecodeError) as exc:
-        yield visit.finds("error", "mcp_unreadable", file=file, reason=exc)
-        return
-    missing = bool(servers) and not _installed(_EXTRAS["mcp"])
-    yield visit.finds("warning" if missing else "ok", "mcp_extra" if missing else "mcp_ok", servers=", ".join(servers))
+    found = read_servers(visit.caller.settings)
+    yield from (visit.fails("mcp", error) for error in found.problems)
+    if not found.servers and not found.problems:
+        yield visit.finds("ok", "mcp_none", file=visit.caller.settings.mcp_file)
+    if found.servers:
+        missing = not _installed(_EXTRAS["mcp"])
+        names = ", ".join(server.name for server in found.servers)
+        yield visit.finds("warning" if missing else "ok", "mcp_extra" if missing else "mcp_ok", servers=names)
 
 
 _OF_THE_MACHINE: Final[dict[str, Check]] = {"octo": _octo, "terminal": _terminal, "disk": _disk, "keys": _keys}
@@ -348,19 +346,6 @@ def _installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _bubblewrap_works() -> bool:
-    """Whether `bwrap` is here and the kernel lets it: containers often have one without the other."""
-    import subprocess
-
-    if (program := shutil.which("bwrap")) is None:
-        return False
-    try:
-        tried = subprocess.run([program, "--ro-bind", "/", "/", "true"], capture_output=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return tried.returncode == 0
 
 
 def _existing(folder: Path) -> Path:

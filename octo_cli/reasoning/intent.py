@@ -125,7 +125,7 @@ def _other_orders(text: str, topics: tuple[Evidence, ...]) -> Iterator[Evidence]
     if trades:
         yield Evidence("code" if "code" in trades else max(sorted(trades), key=lambda name: trades[name]), 2.0)
     elif sum(char.isalpha() for char in EMPTY_WORDS.sub("", text[:2000])) >= 2:
-        yield Evidence("chat", 1.8)
+        yield Evidence("chat", 2.5)
 
 
 def _keywords(request: Request, category: str, evidence: tuple[Evidence, ...]) -> tuple[str, ...]:

@@ -49,5 +49,5 @@ class Offline:
         yield talk.summary(results, request.language)
 
     async def answer(self, request: Request, intent: Intent) -> AsyncIterator[str]:
-        for number, sentence in enumerate(talk.sentences(request, intent)):
-            yield sentence if number == 0 else f" {sentence}"
+        for number, paragraph in enumerate(talk.paragraphs(request, intent)):
+            yield f"\n\n{paragraph}" if number else paragraph

@@ -10,13 +10,13 @@ from octo_cli.reasoning.cues import TOPICS, heard
 from octo_cli.reasoning.signals import Signals
 from octo_cli.values.patterns import lazy
 from octo_cli.values.text import one_line
-from octo_cli.wire.work import Intent, Language, StepResult
+from octo_cli.wire.work import AgentCard, Intent, Language, StepResult
 
 _THANKS: Final = lazy(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
 
 
-def sentences(request: Request, intent: Intent) -> Iterator[str]:
-    """The answer to a request no step serves, sentence by sentence; joined they read as one paragraph."""
+def paragraphs(request: Request, intent: Intent) -> Iterator[str]:
+    """The answer to a request no step serves, paragraph by paragraph."""
     said = words(intent.language)
     signals = Signals(request)
     if signals.declines and intent.category == "chat":
@@ -75,17 +75,26 @@ def _no_agent(request: Request, intent: Intent, said: Words) -> Iterator[str]:
 
 
 def _abilities(request: Request, said: Words) -> Iterator[str]:
-    served = {card.name for card in request.agents}
-    if "contract" in served:
-        yield from _types(request, said)
-    if "search" in served:
-        yield said("offline.can_search")
-    for card in request.agents:
-        if card.name not in ("contract", "search"):
-            yield one_line(card.when.get(said.language, ""))
+    """What can be done here, a line an agent."""
+    lines = [f"- {_named(card, said)}: {_ability(card, request, said)}" for card in request.agents]
+    if lines:
+        yield "\n".join((said("offline.abilities"), "", *lines))
+
+
+def _named(card: AgentCard, said: Words) -> str:
+    return said(f"category.{card.name}") if said.has(f"category.{card.name}") else card.name
+
+
+def _ability(card: AgentCard, request: Request, said: Words) -> str:
+    does = one_line(card.when.get(said.language) or next(iter(card.when.values()), ""))
+    titles = ", ".join(_titles(request, said)) if card.name == "contract" else ""
+    return f"{does} ({titles})" if titles else does
 
 
 def _types(request: Request, said: Words) -> Iterator[str]:
-    titles = [card.title.get(said.language, card.name) for card in request.document_types]
-    if titles:
+    if titles := _titles(request, said):
         yield said("offline.can_draft", titles=", ".join(titles))
+
+
+def _titles(request: Request, said: Words) -> list[str]:
+    return [card.title.get(said.language, card.name) for card in request.document_types]

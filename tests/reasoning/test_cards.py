@@ -7,7 +7,7 @@ import pytest
 from octo_cli.reasoning.base import LOW_CONFIDENCE
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.planning import plan
-from octo_cli.reasoning.talk import sentences
+from octo_cli.reasoning.talk import paragraphs
 from octo_cli.wire.work import AgentCard, Plan
 from tests.reasoning.samples import asked
 
@@ -147,10 +147,10 @@ def test_a_hostile_card_is_only_words() -> None:
 
     assert understand(asked("임대차계약서 작성해줘", agents=(*ALL, hostile))).category == "contract"
     request = asked("안녕", agents=(hostile,))
-    assert "\x1b" not in "".join(sentences(request, understand(request)))
+    assert "\x1b" not in "".join(paragraphs(request, understand(request)))
 
 
 def test_abilities_name_what_other_packages_do() -> None:
     request = asked("뭘 할 수 있어?", agents=(*ALL[:2], EMAIL))
 
-    assert "이메일을 씁니다." in " ".join(sentences(request, understand(request)))
+    assert "이메일을 씁니다." in " ".join(paragraphs(request, understand(request)))
