@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
-from octo_cli.documents.markdown import escape
+from octo_cli.documents.markdown import code_span, escape
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.text import one_line
@@ -199,8 +199,8 @@ def _place(file: "FoundFile", place: "Place", say: Words) -> str:
 
 def _cited(file: "FoundFile", place: "Place") -> str:
     if file.unit == "line":
-        return _code(f"{file.path}:{place.number}")
-    return f"{_code(file.path)} {_SIGNS[file.unit]}{place.number}"
+        return code_span(f"{file.path}:{place.number}")
+    return f"{code_span(file.path)} {_SIGNS[file.unit]}{place.number}"
 
 
 def _source(file: "FoundFile", place: "Place") -> str:
@@ -230,7 +230,7 @@ def _remarks(findings: "Findings", say: Words) -> Iterator[str]:
 
 
 def _skipped(item: "Skipped", say: Words) -> str:
-    return f"{_code(item.path)} ({say(f'search.{item.reason}')})"
+    return f"{code_span(item.path)} ({say(f'search.{item.reason}')})"
 
 
 def _count(say: Words, noun: str, number: int) -> str:
@@ -245,20 +245,7 @@ def _listed(names: Sequence[str], say: Words) -> str:
 
 
 def _codes(folders: Sequence[Path]) -> list[str]:
-    return [_code(str(folder)) for folder in folders]
-
-
-def _code(text: str) -> str:
-    """A code span, fenced by more backticks than any run inside it."""
-    line = one_line(text)
-    if "`" not in line:
-        return f"`{line}`"
-    fence = "`" * (max(len(run) for run in _backticks(line)) + 1)
-    return f"{fence} {line} {fence}"
-
-
-def _backticks(line: str) -> list[str]:
-    return "".join(char if char == "`" else " " for char in line).split()
+    return [code_span(str(folder)) for folder in folders]
 
 
 def _shortened(text: str) -> str:

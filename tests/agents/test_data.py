@@ -585,6 +585,12 @@ def test_names_and_values_are_never_sql(kit: Kit) -> None:
     assert sorted(done.data["rows"]) == sorted([["서울'; DROP TABLE z; --", 1], [INJECTED, 1]])
 
 
+def test_values_a_question_names_forge_no_structure(kit: Kit) -> None:
+    written(kit, "a.csv", "지역,매출\n*서울*,1\n[부산](x),2\n대구,3\n")
+    told = asked(kit, "a.csv에서 *서울*와 [부산](x) 매출 합계").text.splitlines()[0]
+    assert "\\*서울\\*, \\[부산\\](x)" in told or "\\[부산\\](x), \\*서울\\*" in told
+
+
 def test_cells_forge_no_structure(kit: Kit) -> None:
     written(kit, "t.csv", 'name,total\n"a | b\n```\n# x \x1b[31m\u202e<b>",1\nplain,2\n')
     done = asked(kit, "t.csv에서 name별 total 합계")
