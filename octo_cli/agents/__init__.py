@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         Work,
         as_graph,
         ask,
-        emit,
         result_of,
     )
 
@@ -33,7 +32,6 @@ __all__ = [
     "Work",
     "as_graph",
     "ask",
-    "emit",
     "result_of",
 ]
 

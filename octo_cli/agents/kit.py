@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import msgspec
+from langgraph.config import get_stream_writer
 from langgraph.errors import GraphBubbleUp
-from langgraph.runtime import Runtime, get_runtime
+from langgraph.runtime import get_runtime
 from langgraph.types import interrupt
 from typing_extensions import TypedDict as CheckedDict
 
@@ -69,6 +70,17 @@ class Kit:
     def active_seconds(self) -> float:
         """How long this turn has worked so far, pauses left out."""
         return self.seconds_before + (time.monotonic() - self.began)
+
+    def tell(self, event: events.Event) -> None:
+        """Send an event up to whoever watches the run: progress, a warning. Outside of a run nobody does.
+
+        A thread of an agent's own hands it over: `loop.call_soon_threadsafe(kit.tell, event)`.
+        """
+        try:
+            write = get_stream_writer()
+        except RuntimeError:
+            return
+        write(msgspec.to_builtins(event))
 
     def ask_until(self) -> tuple[str, str | None]:
         """When a question asked now was created and when it expires, both RFC 3339."""
@@ -179,11 +191,6 @@ def ask(question: Mapping[str, Any]) -> Answer:
     The node that calls this does nothing else: LangGraph runs it again from its first line when the answer is there.
     """
     return msgspec.convert(interrupt(dict(question), response_schema=Reply), Answer)
-
-
-def emit(runtime: Runtime[Kit], event: events.Event) -> None:
-    """Send an event up to whoever watches the run."""
-    runtime.stream_writer(msgspec.to_builtins(event))
 
 
 def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem | None = None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from langgraph.types import Command
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
-from octo_cli.agents.kit import Call, Kit, ask, attempted, emit
+from octo_cli.agents.kit import Call, Kit, ask, attempted
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError
@@ -129,7 +129,7 @@ class Gate(AgentMiddleware[Any, Any, Any]):
                 wanted["id"]
             )
         progress = StepProgress(step.step_id, step.agent, "tools", say("assistant.calls", tool=tool.name))
-        emit(runtime, progress)
+        kit.tell(progress)
         call = Call(tool.name, wanted["args"], why=_said_beside(request.state["messages"]))
         settled = await _settled(tool, call, caller, key=runtime.execution_info.task_id)
         return settled.command(wanted["id"])

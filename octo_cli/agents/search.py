@@ -8,11 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from langgraph.config import get_stream_writer
-from msgspec import to_builtins
-
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
-from octo_cli.documents.markdown import escape
+from octo_cli.documents.markdown import code_span, escape
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.text import one_line
@@ -48,7 +45,7 @@ async def work(task: Task, kit: Kit) -> Done:
     version; best file first), `files` (how many were searched), `skipped` (path, reason), `missing_folders`.
     """
     say = words(task.language)
-    progress = _progress(task, say)
+    progress = _progress(task, kit, say)
     query = str(task.step.inputs.get("query") or "").strip() or topic_of(task.text)
     cancelled = threading.Event()
     try:
@@ -63,18 +60,14 @@ async def work(task: Task, kit: Kit) -> Done:
     return Done(text, data=_data(findings), confidence=findings.share)
 
 
-def _progress(task: Task, say: Words) -> "Progress":
+def _progress(task: Task, kit: Kit, say: Words) -> "Progress":
     """Tells whoever watches how far the index is; from any thread."""
     loop = asyncio.get_running_loop()
-    try:
-        write = get_stream_writer()
-    except RuntimeError:  # called by itself, outside any graph
-        return lambda _done, _total: None
 
     def told(done: int, total: int) -> None:
         message = say("search.indexing", done=done, total=total)
         event = StepProgress(task.step.step_id, task.step.agent, "index", message)
-        loop.call_soon_threadsafe(write, to_builtins(event))
+        loop.call_soon_threadsafe(kit.tell, event)
 
     return told
 
@@ -206,8 +199,8 @@ def _place(file: "FoundFile", place: "Place", say: Words) -> str:
 
 def _cited(file: "FoundFile", place: "Place") -> str:
     if file.unit == "line":
-        return _code(f"{file.path}:{place.number}")
-    return f"{_code(file.path)} {_SIGNS[file.unit]}{place.number}"
+        return code_span(f"{file.path}:{place.number}")
+    return f"{code_span(file.path)} {_SIGNS[file.unit]}{place.number}"
 
 
 def _source(file: "FoundFile", place: "Place") -> str:
@@ -237,7 +230,7 @@ def _remarks(findings: "Findings", say: Words) -> Iterator[str]:
 
 
 def _skipped(item: "Skipped", say: Words) -> str:
-    return f"{_code(item.path)} ({say(f'search.{item.reason}')})"
+    return f"{code_span(item.path)} ({say(f'search.{item.reason}')})"
 
 
 def _count(say: Words, noun: str, number: int) -> str:
@@ -252,20 +245,7 @@ def _listed(names: Sequence[str], say: Words) -> str:
 
 
 def _codes(folders: Sequence[Path]) -> list[str]:
-    return [_code(str(folder)) for folder in folders]
-
-
-def _code(text: str) -> str:
-    """A code span, fenced by more backticks than any run inside it."""
-    line = one_line(text)
-    if "`" not in line:
-        return f"`{line}`"
-    fence = "`" * (max(len(run) for run in _backticks(line)) + 1)
-    return f"{fence} {line} {fence}"
-
-
-def _backticks(line: str) -> list[str]:
-    return "".join(char if char == "`" else " " for char in line).split()
+    return [code_span(str(folder)) for folder in folders]
 
 
 def _shortened(text: str) -> str:

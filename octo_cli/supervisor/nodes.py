@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 from msgspec import structs, to_builtins
 
-from octo_cli.agents.kit import Kit, ask, emit
+from octo_cli.agents.kit import Kit, ask
 from octo_cli.credentials import scrub
 from octo_cli.errors import UsageError
 from octo_cli.i18n import language_of, words
@@ -100,7 +100,7 @@ async def understand(state: State, runtime: Runtime[Kit]) -> Update:
     unclear = intent.confidence < LOW_CONFIDENCE and state.get("clarified", 0) < MOST_CLARIFICATIONS
     if unclear:
         return {"intent": to_builtins(intent), "asking": to_builtins(_which_work(state, runtime.context))}
-    emit(runtime, IntentRecognised(intent))
+    runtime.context.tell(IntentRecognised(intent))
     return {"intent": to_builtins(intent), "asking": None}
 
 
@@ -125,10 +125,10 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
     if any(_lacks_type(step) for step in plan.steps) and state.get("clarified", 0) < MOST_CLARIFICATIONS:
         return {"asking": to_builtins(_which_document(state, kit))}
     plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
-    emit(runtime, PlanReady(plan))
+    kit.tell(PlanReady(plan))
     if plan.steps and plan.unserved:
         say = words(state["request"]["language"])
-        emit(runtime, Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
+        kit.tell(Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
     request = {**state["request"], "steps": len(plan.steps)}
     return {"plan": to_builtins(plan), "request": request, "asking": None}
 
@@ -161,7 +161,7 @@ async def dispatch(state: State, runtime: Runtime[Kit]) -> Update:
             reason = words(state["request"]["language"])("supervisor.skipped", steps=", ".join(step.depends_on))
             skipped[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
     for step in _ready(plan, results | skipped):
-        emit(runtime, StepStarted(step.step_id, step.agent, step.task))
+        runtime.context.tell(StepStarted(step.step_id, step.agent, step.task))
     return {"results": to_builtins(skipped)}
 
 
@@ -234,7 +234,7 @@ async def _said(told: AsyncIterator[str], runtime: Runtime[Kit]) -> str:
     """The whole of what is told, shown as it comes. One that breaks off raises: half an answer is none."""
     said = []
     async for text in told:
-        emit(runtime, TextDelta(text))
+        runtime.context.tell(TextDelta(text))
         said.append(text)
     return clean("".join(said)).strip()
 
@@ -257,7 +257,7 @@ def choose_output(state: State, runtime: Runtime[Kit]) -> Update:
     if wanted in GENERATORS:
         return {"format": wanted}
     say = words(state["request"]["language"])
-    emit(runtime, Warned("format_unknown", say("supervisor.format_unknown", format=wanted)))
+    runtime.context.tell(Warned("format_unknown", say("supervisor.format_unknown", format=wanted)))
     return {"format": "chat"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from octo_cli.agents.data import charts, work
-from octo_cli.agents.data.tables import Database, Refused
+from octo_cli.agents.data.database import Database, Refused
 from octo_cli.agents.kit import Done, Kit, Task
 from octo_cli.errors import Failed, ModelError, OctoError
 from octo_cli.i18n import describe, words
@@ -583,6 +583,12 @@ def test_names_and_values_are_never_sql(kit: Kit) -> None:
     assert done.data["profile"][0]["rows"] == 2
     done = asked(kit, "지역별 건수", files=["x'; DROP TABLE y; --.csv"])
     assert sorted(done.data["rows"]) == sorted([["서울'; DROP TABLE z; --", 1], [INJECTED, 1]])
+
+
+def test_values_a_question_names_forge_no_structure(kit: Kit) -> None:
+    written(kit, "a.csv", "지역,매출\n*서울*,1\n[부산](x),2\n대구,3\n")
+    told = asked(kit, "a.csv에서 *서울*와 [부산](x) 매출 합계").text.splitlines()[0]
+    assert "\\*서울\\*, \\[부산\\](x)" in told or "\\[부산\\](x), \\*서울\\*" in told
 
 
 def test_cells_forge_no_structure(kit: Kit) -> None:

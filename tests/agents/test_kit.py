@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from octo_cli.agents import Ask, Call, Done, Kit, StepState, Task, Work, as_graph
 from octo_cli.agents.tools import Tool
 from octo_cli.errors import Failed, StorageError
+from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import FormField
 from tests.agents.kits import kit_in
 
@@ -53,6 +54,29 @@ def test_an_agent_asks_and_goes_on_with_the_answer(tmp_path: Path) -> None:
         assert (result["status"], result["data"], result["pauses"]) == ("completed", {"to": "a@example.com"}, 1)
 
     asyncio.run(story())
+
+
+def test_an_agent_tells_how_far_it_is_also_from_a_thread(tmp_path: Path) -> None:
+    async def work(task: Task, kit: Kit) -> Done:
+        loop = asyncio.get_running_loop()
+
+        def told(message: str) -> StepProgress:
+            return StepProgress(task.step.step_id, task.step.agent, "writing", message)
+
+        kit.tell(told("one"))
+        await asyncio.to_thread(loop.call_soon_threadsafe, kit.tell, told("two"))
+        return Done("written")
+
+    async def story() -> list[Any]:
+        events = graph_of(work).astream(INPUT, CONFIG, context=kit(tmp_path), stream_mode="custom", subgraphs=True)
+        return [event async for _, event in events]
+
+    told = {"type": "step_progress", "step_id": "1", "agent": "email", "stage": "writing"}
+    assert asyncio.run(story()) == [{**told, "message": "one"}, {**told, "message": "two"}]
+
+
+def test_outside_of_a_run_nobody_is_told(tmp_path: Path) -> None:
+    kit(tmp_path).tell(StepProgress("1", "email", "writing", "one"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 
 from octo_cli.agents import Kit, StepState
-from octo_cli.agents.registry import CARDS, Registry
+from octo_cli.agents.cards import CARDS
+from octo_cli.agents.registry import Registry
 from octo_cli.i18n import words
 from octo_cli.supervisor.build import build
 from octo_cli.supervisor.state import State
@@ -143,7 +144,7 @@ def test_a_name_that_cannot_be_had_is_refused_before_anything_is_imported(
 
 
 def test_every_name_the_graph_uses_itself_is_refused(tmp_path: Path) -> None:
-    from octo_cli.agents.registry import _NAME
+    from octo_cli.agents.plugins import _NAME
 
     agents = {card.name for card in CARDS}
     taken = {*build(Registry()).nodes, *State.__annotations__} - agents - {"__start__"}

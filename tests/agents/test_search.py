@@ -14,8 +14,9 @@ import pytest
 from markdown_it import MarkdownIt
 from msgspec import to_builtins
 
+from octo_cli.agents.cards import CARDS
 from octo_cli.agents.kit import Done, Kit, Task
-from octo_cli.agents.registry import CARDS, Registry, UnknownAgent
+from octo_cli.agents.registry import Registry, UnknownAgent
 from octo_cli.agents.search import work
 from octo_cli.i18n import Language
 from octo_cli.reasoning.minds import open_mind

@@ -12,7 +12,7 @@ from octo_cli.agents.contract.draft import NAME, ContractState, Draft, in_thread
 from octo_cli.agents.contract.fields import Fields, Issues
 from octo_cli.agents.contract.questions import Page, question
 from octo_cli.agents.contract.writing import shown_path, written
-from octo_cli.agents.kit import Done, Kit, ask, attempted, emit, result_of
+from octo_cli.agents.kit import Done, Kit, ask, attempted, result_of
 from octo_cli.documents.files import doc_hash
 from octo_cli.errors import NotFound
 from octo_cli.i18n import words
@@ -39,14 +39,14 @@ def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
         kit, began = runtime.context, time.monotonic()
         say = words(state["request"]["language"])
         step = msgspec.convert(state["step"], Step)
-        emit(runtime, StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
+        kit.tell(StepProgress(step.step_id, NAME, name, say(f"contract.stage_{name}")))
         info = runtime.execution_info
         work = _work(stage, state, kit, began=began, task_id=info.task_id if info else "")
         with working_on(step.step_id):
             done = await attempted(work, say, kit.thread_id)
         update = {"problem": msgspec.to_builtins(done)} if isinstance(done, Problem) else done
         for document in update.pop("ready", ()):
-            emit(runtime, DocumentReady(document))
+            kit.tell(DocumentReady(document))
         return {**update, "seconds": state.get("seconds", 0.0) + time.monotonic() - began}
 
     return run

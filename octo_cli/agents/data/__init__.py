@@ -1,7 +1,8 @@
 """The data agent: questions about tables in files, answered with the SQL, the rows and, where it says more, a chart.
 
-`tables` loads and locks, `question` and `sql` are the offline mind of this agent, `written` asks a model, `report` and
-`charts` show. DuckDB and the drawing libraries are imported when a step runs.
+`database` holds what `loading` makes of files, and is locked before it is asked. `question` (with `spans` and
+`resolving`) and `sql` are the offline mind of this agent, `written` asks a model, `report` and `charts` show. DuckDB
+and the drawing libraries are imported when a step runs.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from octo_cli.agents.data.answer import Answer
-    from octo_cli.agents.data.tables import Database
+    from octo_cli.agents.data.database import Database
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ async def work(task: Task, kit: Kit) -> Done:
     None), `by` ("rules", "model", or None when only the profile is shown), `unread` words.
     """
     from octo_cli.agents.data import files
-    from octo_cli.agents.data.tables import Database
+    from octo_cli.agents.data.database import Database
 
     say = words(task.language)
     paths, only = _paths(task, kit)

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from octo_cli.agents.data import charts, report
-from octo_cli.agents.data.question import Reading, read
+from octo_cli.agents.data.database import Database, Refused
+from octo_cli.agents.data.question import read
+from octo_cli.agents.data.reading import Reading
 from octo_cli.agents.data.sql import measures_of, sql_of
-from octo_cli.agents.data.tables import Database, Refused, Rows, Table
+from octo_cli.agents.data.tables import Rows, Table
 from octo_cli.agents.data.vocabulary import CARRYING, PICTURE, PROFILE
 from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit
 from octo_cli.agents.tools import fenced
 from octo_cli.documents.files import write_once
+from octo_cli.documents.markdown import escape_cell
 from octo_cli.i18n import Words
 from octo_cli.values.text import one_line
 
@@ -100,12 +103,12 @@ def shown(answer: Answer, paths: Sequence[Path], remark: str | None, kit: Kit, s
 
 def _blocks(answer: Answer, chart: charts.Chart | None, say: Words) -> Iterator[str]:
     if answer.failure:
-        yield say("data.model_failed", reason=report.escaped(answer.failure))
+        yield say("data.model_failed", reason=escape_cell(answer.failure))
     if answer.by is None:
         yield from _profiles(answer, say)
         return
     if answer.query and answer.query.explanation:
-        yield say("data.by_model", explanation=report.escaped(one_line(answer.query.explanation)))
+        yield say("data.by_model", explanation=escape_cell(one_line(answer.query.explanation)))
     if answer.reading:
         yield report.told(answer.reading, say)
         yield from (say(f"data.{key}") for key in answer.reading.assumed)
@@ -177,5 +180,5 @@ def _confidence(answer: Answer) -> float | None:
 
 
 def _listed(names: Sequence[Any]) -> str:
-    shown_names = [f"“{report.escaped(one_line(str(name))[:40])}”" for name in names[:8]]
+    shown_names = [f"“{escape_cell(one_line(str(name))[:40])}”" for name in names[:8]]
     return ", ".join(shown_names) + ("…" if len(names) > 8 else "")

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from octo_cli.agents.data.tables import SUFFIXES
+from octo_cli.agents.data.loading import SUFFIXES
 from octo_cli.errors import Failed, NotFound
 from octo_cli.wire.work import StepResult
 

@@ -1,13 +1,13 @@
 """What a person is told: profile, how the question was read, the SQL, the table of its rows, remarks, insights."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from octo_cli.agents.data.question import Filter, Reading
+from octo_cli.agents.data.reading import Filter, Reading
 from octo_cli.agents.data.sql import measures_of, title_of
 from octo_cli.agents.data.tables import Column, Rows, Table, kind_of
 from octo_cli.agents.data.vocabulary import IDENTIFIERS, YEARS
+from octo_cli.documents.markdown import escape_cell
 from octo_cli.i18n import Words
 from octo_cli.ui.cells import clip, pad, width
 from octo_cli.values.text import one_line
@@ -43,7 +43,7 @@ def rows_block(rows: Rows, say: Words) -> str:
 
 def table_block(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
     """A Markdown table that is aligned as plain text, too."""
-    header = [clip(escaped(name), _WIDEST_CELL) for name in names]
+    header = [clip(escape_cell(name), _WIDEST_CELL) for name in names]
     widths = [max(3, *(width(cell) for cell in column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * (cells - 1) + ":" if right else "-" * cells for cells, right in zip(widths, numeric, strict=True)]
     lines = [_line(header, widths, numeric), f"| {' | '.join(rule)} |"]
@@ -62,7 +62,7 @@ def shown_cell(value: Any, column: str = "") -> str:
         case float():
             return number(value)
         case _:
-            return escaped(clip(one_line(str(value)), _WIDEST_CELL))
+            return escape_cell(clip(one_line(str(value)), _WIDEST_CELL))
 
 
 def number(value: float) -> str:
@@ -71,17 +71,12 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def escaped(text: str) -> str:
-    """Text inside a cell: exactly its characters, whatever reads the Markdown."""
-    return re.sub(r"([\\`|<\[\]]|\*|~~)", r"\\\1", one_line(text))
-
-
 def profile_block(table: Table, say: Words) -> str:
     """A table's columns with what was measured."""
     headers = [say(f"data.head_{name}") for name in ("column", "type", "blank", "distinct", "range", "typical")]
     rows = [_profiled(column, say) for column in table.columns[:_MOST_PROFILED]]
     lines = [
-        say("data.profile", table=escaped(table.name), rows=f"{table.rows:,}", columns=len(table.columns)),
+        say("data.profile", table=escape_cell(table.name), rows=f"{table.rows:,}", columns=len(table.columns)),
         table_block(headers, rows, [False, False, True, True, False, False]),
     ]
     if len(table.columns) > _MOST_PROFILED:
@@ -116,7 +111,7 @@ def profile_data(table: Table) -> dict[str, Any]:
 def remarks(tables: Sequence[Table], say: Words) -> Iterator[str]:
     for table in tables:
         for key, values in table.remarks:
-            safe = {name: escaped(value) if isinstance(value, str) else f"{value:,}" for name, value in values.items()}
+            safe = {name: escape_cell(one) if isinstance(one, str) else f"{one:,}" for name, one in values.items()}
             yield say(f"data.{key}", **safe)
 
 
@@ -124,22 +119,23 @@ def told(reading: Reading, say: Words) -> str:
     """How a question was read, in words."""
     parts = []
     if reading.aggregate:
-        titles = ", ".join(escaped(title) for _, title in measures_of(reading, say))
+        titles = ", ".join(escape_cell(title) for _, title in measures_of(reading, say))
         parts.append(say("data.read_measure", measure=titles))
     if reading.groups:
-        parts.append(say("data.read_groups", groups=", ".join(escaped(title_of(one, say)) for one in reading.groups)))
+        titles = ", ".join(escape_cell(title_of(one, say)) for one in reading.groups)
+        parts.append(say("data.read_groups", groups=titles))
     if reading.filters:
         parts.append(say("data.read_filters", filters=", ".join(_filtered(one, say) for one in reading.filters)))
     if reading.order_by or (reading.order and reading.groups):
         by = reading.order_by.name if reading.order_by else measures_of(reading, say)[0][1]
-        parts.append(say(f"data.read_{reading.order or 'desc'}", column=escaped(by)))
+        parts.append(say(f"data.read_{reading.order or 'desc'}", column=escape_cell(by)))
     if reading.limit:
         parts.append(say("data.read_limit", n=reading.limit))
     if reading.share:
         parts.append(say("data.read_share"))
     if not parts:
         parts.append(say("data.read_rows"))
-    return say("data.read", table=escaped(reading.table.name), parts=" · ".join(parts))
+    return say("data.read", table=escape_cell(reading.table.name), parts=" · ".join(parts))
 
 
 def examples(table: Table, say: Words) -> list[str]:
@@ -149,14 +145,14 @@ def examples(table: Table, say: Words) -> list[str]:
     dates = [one for one in table.columns if one.kind == "date"]
     found = []
     if numbers and texts:
-        values = {"number": escaped(numbers[0].name), "text": escaped(texts[0].name)}
+        values = {"number": escape_cell(numbers[0].name), "text": escape_cell(texts[0].name)}
         found += [say("data.example_groups", **values), say("data.example_top", **values)]
     if numbers and dates:
-        found.append(say("data.example_months", number=escaped(numbers[0].name)))
+        found.append(say("data.example_months", number=escape_cell(numbers[0].name)))
     if numbers:
-        found.append(say("data.example_mean", number=escaped(numbers[0].name)))
+        found.append(say("data.example_mean", number=escape_cell(numbers[0].name)))
     if texts:
-        found.append(say("data.example_count", text=escaped(texts[0].name)))
+        found.append(say("data.example_count", text=escape_cell(texts[0].name)))
     return found[:4] or [say("data.example_rows")]
 
 
@@ -183,7 +179,7 @@ def _about_shares(reading: Reading, rows: Rows, say: Words) -> Iterator[Insight]
     name = shown_cell(rows.rows[best][0])
     yield Insight(
         "data",
-        say("data.insight_share", name=name, measure=escaped(rows.columns[1]), percent=f"{100 * share:.1f}"),
+        say("data.insight_share", name=name, measure=escape_cell(rows.columns[1]), percent=f"{100 * share:.1f}"),
         "high" if share >= _MUCH else "medium",
     )
 
@@ -202,7 +198,7 @@ def _about_series(rows: Rows, say: Words) -> Iterator[Insight]:
 def _about_columns(tables: Sequence[Table], say: Words) -> Iterator[Insight]:
     for table in tables:
         for column in table.columns:
-            values = {"table": escaped(table.name), "column": escaped(column.name)}
+            values = {"table": escape_cell(table.name), "column": escape_cell(column.name)}
             if table.rows and column.nulls / table.rows >= _MANY_BLANK:
                 percent = f"{100 * column.nulls / table.rows:.1f}"
                 yield Insight("data", say("data.insight_blank", **values, percent=percent))
@@ -226,7 +222,7 @@ def _profiled(column: Column, say: Words) -> list[str]:
     if column.mean is not None and not IDENTIFIERS.search(column.name):
         typical = say("data.mean", value=number(column.mean))
     return [
-        escaped(clip(column.name, _WIDEST_CELL)),
+        escape_cell(clip(column.name, _WIDEST_CELL)),
         say(f"data.kind_{column.kind}"),
         f"{column.nulls:,}",
         f"{column.distinct:,}",
@@ -236,8 +232,9 @@ def _profiled(column: Column, say: Words) -> list[str]:
 
 
 def _filtered(one: Filter, say: Words) -> str:
-    value = ", ".join(one.value) if isinstance(one.value, tuple) else shown_cell(one.value, one.column.name)
-    return say(f"data.op_{_OPS[one.op]}", column=escaped(one.column.name), value=value)
+    values = one.value if isinstance(one.value, tuple) else (one.value,)
+    value = ", ".join(shown_cell(each, one.column.name) for each in values)
+    return say(f"data.op_{_OPS[one.op]}", column=escape_cell(one.column.name), value=value)
 
 
 _OPS: Final = {

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from octo_cli.agents.data.question import Filter, Group, Reading
+from octo_cli.agents.data.reading import Filter, Group, Reading
 from octo_cli.agents.data.tables import quoted
 from octo_cli.i18n import Words
 

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from octo_cli.agents.data.tables import Refused, Rows, Table
+from octo_cli.agents.data.database import Refused
+from octo_cli.agents.data.tables import Rows, Table
 from octo_cli.errors import UnusableAnswer
 from octo_cli.reasoning.base import Models
 from octo_cli.reasoning.llm import prompts

@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
-
 from octo_cli.agents.assistant import as_assistant
 from octo_cli.agents.kit import Call, Done, Kit, Task
 from octo_cli.agents.mcp import sessions
@@ -139,17 +137,10 @@ async def work(task: Task, kit: Kit) -> Done | Call:
     for problem in found.problems:
         if asked.server:
             raise problem
-        warn(problem, say)
+        kit.tell(Warned(problem.code, describe(problem, say)[0]))
     if asked.server and (connect := f"{asked.server}__{_CONNECT}") in found.tools:
         return Call(connect, {}, why=say("mcp.why_connect", server=asked.server))
     return _called(asked, found.tools, say) if asked.tool else _listed(found, say)
-
-
-def warn(problem: OctoError, say: Words) -> None:
-    """Tell whoever watches the run, while it goes on."""
-    from langgraph.config import get_stream_writer
-
-    get_stream_writer()(msgspec.to_builtins(Warned(problem.code, describe(problem, say)[0])))
 
 
 def _asked(text: str, servers: Sequence[str]) -> _Asked:

@@ -1,0 +1,55 @@
+"""Readings: what a question asks of a table, once it is understood. No question, no SQL."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from octo_cli.agents.data.tables import Column, Table
+from octo_cli.agents.data.vocabulary import Aggregate, Unit
+
+Order = Literal["asc", "desc"]
+
+
+class Filter(NamedTuple):
+    """`column op value`; `op` is =, <>, <, <=, >, >=, "in", "not in", or the name of a part of a date."""
+
+    column: Column
+    op: str
+    value: Any
+
+
+class Group(NamedTuple):
+    column: Column
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question as it was understood. `coverage` is the share of its words that were.
+
+    `assumed` are keys of the catalogue's [data] for what the question left open; `unread` the words left over.
+    """
+
+    table: Table
+    aggregate: Aggregate | None = None
+    measures: tuple[Column, ...] = ()
+    distinct: Column | None = None
+    groups: tuple[Group, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    order: Order | None = None
+    order_by: Column | None = None
+    limit: int | None = None
+    share: bool = False
+    profile: bool = False
+    unread: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    coverage: float = 1.0
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything of the table is asked for."""
+        return bool(self.aggregate or self.groups or self.filters or self.order or self.limit or self.measures)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether an answer would be an answer. A word that was not understood might have changed it."""
+        return self.asks and not self.unread
