@@ -78,7 +78,13 @@ def shown(answer: Answer, paths: Sequence[Path], remark: str | None, kit: Kit, s
     picture, told_of_it = _saved(chart, kit, say, said)
     blocks = [
         block
-        for block in (remark, *_blocks(answer, chart, say), told_of_it, *report.remarks(answer.tables, say))
+        for block in (
+            remark,
+            *_unused(answer, say),
+            *_blocks(answer, chart, say),
+            told_of_it,
+            *report.remarks(answer.tables, say),
+        )
         if block
     ]
     return Done(
@@ -92,7 +98,7 @@ def shown(answer: Answer, paths: Sequence[Path], remark: str | None, kit: Kit, s
             "more": answer.rows.more,
             "profile": [report.profile_data(table) for table in answer.tables],
             "chart": str(picture) if picture else None,
-            "unread": list(answer.reading.unread) if answer.reading else [],
+            "unread": [*answer.reading.unread, *(one.name for one in answer.reading.idle)] if answer.reading else [],
         },
         insights=report.insights_of(answer.reading if answer.by else None, answer.rows, answer.tables, say)
         if answer.by != "model"
@@ -121,13 +127,36 @@ def _blocks(answer: Answer, chart: charts.Chart | None, say: Words) -> Iterator[
 def _profiles(answer: Answer, say: Words) -> Iterator[str]:
     reading = answer.reading
     if reading and (reading.asks or reading.unread) and not reading.profile:
-        yield say("data.not_read", words=_listed(reading.unread)) if reading.unread else say("data.not_asked")
+        yield from _reasons(reading, say)
     for table in answer.tables[:5]:
         yield report.profile_block(table, say)
     if len(answer.tables) > 5:
         yield say("data.more_tables", names=_listed([table.name for table in answer.tables[5:]]))
     largest = max(answer.tables, key=lambda table: table.rows)
     yield "\n".join([say("data.try"), "", *(f"- {example}" for example in report.examples(largest, say))])
+
+
+def _reasons(reading: Reading, say: Words) -> Iterator[str]:
+    """Why a question was not answered."""
+    for column in reading.idle:
+        key = "not_numbers" if column.kind == "text" else "not_used"
+        values = _listed([value for value, _ in column.top])
+        yield say(f"data.{key}", column=escape_cell(column.name), values=values)
+    if reading.unread:
+        yield say("data.not_read", words=_listed(reading.unread))
+    elif reading.rivals:
+        yield say("data.several_tables", names=_listed(reading.rivals))
+    elif not reading.idle:
+        yield say("data.not_asked")
+
+
+def _unused(answer: Answer, say: Words) -> Iterator[str]:
+    """The files an answer by rules did not look at."""
+    if answer.by == "rules" and answer.reading:
+        used = answer.reading.table.source
+        others = dict.fromkeys(table.source for table in answer.tables if table.source != used)
+        if others:
+            yield say("data.unused_files", used=escape_cell(used), names=_listed(list(others)))
 
 
 def _chart(answer: Answer, say: Words) -> charts.Chart | None:

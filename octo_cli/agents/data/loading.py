@@ -7,7 +7,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -47,6 +47,7 @@ _DIGITS: Final = (
 _YEAR_FIRST: Final = r"^(\d{4})\s?[-./년]\s?(\d{1,2})\s?[-./월]\s?(\d{1,2})\s?[일.]?"
 _CLOCK: Final = r"[T ]\s?(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s?(?:Z|[+-]\d{2}:?\d{2})?"
 _ONE_MONTH: Final = r"^(?:(\d{4})[-/](\d{1,2})|(\d{4})년\s?(\d{1,2})월)$"
+_DAY_FIRST: Final = r"^(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})$"
 _MONTH_FIRST: Final = r"^(\d{1,2})/(\d{1,2})/(\d{4})$"
 _COMPACT: Final = r"^((?:19|20)\d{2})(\d{2})(\d{2})$"
 _DATE_NAMES: Final = ("일자", "날짜", "date", "day", "일시", "년월일")
@@ -59,6 +60,7 @@ class _Typed(NamedTuple):
     expression: str
     names: tuple[str, ...] = ()
     remark: str | None = None
+    months: bool = False
 
     def over(self, cell: str) -> str:
         return self.expression.replace("{c}", cell)
@@ -69,7 +71,8 @@ _READINGS: Final = (
     _Typed(
         "TIMESTAMP", rf"try_cast(regexp_replace(trim({{c}}), '{_YEAR_FIRST}{_CLOCK}$', '\1-\2-\3 \4') AS TIMESTAMP)"
     ),
-    _Typed("DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_ONE_MONTH}', '\1\3-\2\4-01') AS DATE)"),
+    _Typed("DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_ONE_MONTH}', '\1\3-\2\4-01') AS DATE)", months=True),
+    _Typed("DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_DAY_FIRST}', '\3-\2-\1') AS DATE)"),
     _Typed("DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_COMPACT}', '\1-\2-\3') AS DATE)", _DATE_NAMES),
     _Typed(
         "DATE", rf"try_cast(regexp_replace(trim({{c}}), '{_MONTH_FIRST}', '\3-\1-\2') AS DATE)", remark="month_first"
@@ -87,9 +90,20 @@ _READINGS: Final = (
         rf" ELSE try_cast({_DIGITS} AS DOUBLE) END",
     ),
 )
+_DECIMAL_COMMA: Final = r"^([-+−]?\s?[€£$]?\s?[-+−]?)(\d{1,3}(?:\.\d{3})+|\d{1,15})(,\d+)?\s?(?:€|EUR|%)?$"
+_COMMAS: Final = _Typed(
+    "DOUBLE",
+    rf"CASE WHEN regexp_matches(trim({{c}}), '{_DECIMAL_COMMA}') THEN try_cast(replace(replace(replace("
+    rf"regexp_replace(trim({{c}}), '[^0-9.,−-]', '', 'g'), '.', ''), ',', '.'), '−', '-') AS DOUBLE) END",
+    remark="decimal_commas",
+)
 # From this share on a column is of a kind, and the cells that are not are named as unread.
 _ENOUGH: Final = 0.95
 _LIKELY: Final = 0.8
+# From this share on it is of numbers, if every other cell is a word that stands where a number is missing: "unknown",
+# "미정". What holds a digit or is one letter is a code.
+_MOSTLY: Final = 0.5
+_NO_CODE: Final = r"regexp_full_match(trim({c}), '\D{2,}|[^\w가-힣]+')"
 _SAMPLE: Final = 5000
 
 
@@ -154,12 +168,18 @@ class Loader:
             self.duck.execute("ALTER TABLE inner_rows RENAME TO raw")
 
     def load_sheets(self, source: str, stem: str, sheets: Iterator[read.Sheet]) -> None:
+        left: dict[str, list[str]] = {"views": [], "empty_tables": []}
+        before = len(self.tables)
         with tempfile.TemporaryDirectory() as folder:
             for number, sheet in enumerate(sheets):
+                if sheet.view:
+                    left["views"].append(str(sheet.name))
+                    continue
                 copy = Path(folder) / f"{number}.csv"
                 header, lines = read.headed(sheet.rows, named=sheet.named)
                 count, width = self._copied(copy, lines)
                 if not count:
+                    left["empty_tables"] += [str(sheet.name)] if sheet.name and header else []
                     continue
                 names = read.column_names(header or [], max(width, len(header or [])))[:_MOST_COLUMNS]
                 self.duck.execute(
@@ -168,7 +188,12 @@ class Loader:
                     [str(copy), dict.fromkeys(names, "VARCHAR")],
                 )
                 remarks: list[Remark] = [] if header else [("no_header", {"path": source})]
-                self._finish(sheet.name or stem, source, remarks)
+                self._finish(sheet.name or stem, source, remarks, commas=sheet.commas)
+        said: list[Remark] = [
+            (key, {"path": source, "names": ", ".join(names)}) for key, names in left.items() if names
+        ]
+        if said and len(self.tables) > before:
+            self.tables[-1] = replace(self.tables[-1], remarks=(*self.tables[-1].remarks, *said))
 
     def _copied(self, copy: Path, lines: Iterator[Sequence[str]]) -> tuple[int, int]:
         """How many rows went into `copy`, one clean form whatever they came from, and how wide the widest was."""
@@ -183,17 +208,22 @@ class Loader:
                     raise Failed("data_too_slow", seconds=f"{self.timeout:g}")
         return count, width
 
-    def _finish(self, wanted: str, source: str, remarks: list[Remark]) -> None:
+    def _finish(self, wanted: str, source: str, remarks: list[Remark], *, commas: bool = False) -> None:
         """The table `text` under its own name, with every column of its kind."""
         described = self.duck.execute("SELECT column_name, column_type FROM (DESCRIBE text)").fetchall()
         if not described:
             self.duck.execute("DROP TABLE text")
             return
         name = self._name(wanted)
-        typed = [self._typed(str(column), str(kind), remarks) for column, kind in described]
+        typed: list[str] = []
+        months: set[str] = set()
+        for column, kind in described:
+            reading = self._reading(str(column), str(kind), remarks, commas=commas)
+            typed.append(_read_as(quoted(str(column)), str(kind), reading))
+            months |= {str(column)} if reading and reading.months else set()
         self.duck.execute(f"CREATE TABLE {quoted(name)} AS SELECT {', '.join(typed)} FROM text")
         self.duck.execute("DROP TABLE text")
-        self.tables.append(self._measured(name, source, remarks))
+        self.tables.append(self._measured(name, source, remarks, months))
 
     def _name(self, wanted: str) -> str:
         taken = {table.name.casefold() for table in self.tables} | {"raw", "text", "inner_rows"}
@@ -203,46 +233,57 @@ class Loader:
             name, number = f"{base}_{number}", number + 1
         return name
 
-    def _typed(self, column: str, kind: str, remarks: list[Remark]) -> str:
+    def _reading(self, column: str, kind: str, remarks: list[Remark], *, commas: bool) -> _Typed | None:
+        """What a column is read as; None leaves it as it is."""
         cell = quoted(column)
         if kind != "VARCHAR":
-            return cell
-        readings = [one for one in _READINGS if not one.names or any(word in column.lower() for word in one.names)]
+            return None
+        commas = commas and bool(
+            self.duck.execute(f"SELECT 1 FROM text WHERE contains({cell}, ',') LIMIT 1").fetchall()
+        )
+        readings = [_COMMAS] if commas else []
+        readings += [one for one in _READINGS if not one.names or any(word in column.lower() for word in one.names)]
         # A look at some rows tells which readings are worth going through them all.
-        sampled, _, *hits = self._hits(cell, readings, sample=True)
-        readings = [one for one, hit in zip(readings, hits, strict=True) if hit >= _LIKELY * sampled]
-        filled, zeros, *hits = self._hits(cell, readings) if readings else (0, 0)
-        text = f"nullif(trim({cell}), '') AS {cell}"
+        sampled, _, _, *hits = self._hits(cell, readings, sample=True)
+        least = {"BIGINT": _MOSTLY, "DOUBLE": _MOSTLY}
+        readings = [
+            one for one, hit in zip(readings, hits, strict=True) if hit >= least.get(one.type, _LIKELY) * sampled
+        ]
+        filled, zeros, words, *hits = self._hits(cell, readings) if readings else (0, 0, 0)
         best = max(hits, default=0)
-        if not filled or best < _ENOUGH * filled:
-            return text
+        if not best:
+            return None
         reading = readings[hits.index(best)]
-        if zeros and reading.type in ("BIGINT", "DOUBLE"):
-            return text  # 00123 and 02-… are names of things.
+        numeric = reading.type in least
+        enough = best >= _ENOUGH * filled or (numeric and best > _MOSTLY * filled and best + words >= filled)
+        if not enough or (zeros and numeric):
+            return None  # 00123 and 02-… are names of things.
         if reading.remark:
             remarks.append((reading.remark, {"column": column}))
         if best < filled:
             remarks.append(("unread_cells", {"column": column, "n": filled - best}))
-        return f"CASE WHEN NOT {_BLANK.replace('{c}', cell)} THEN {reading.over(cell)} END AS {cell}"
+        return reading
 
     def _hits(self, cell: str, readings: Sequence[_Typed], *, sample: bool = False) -> tuple[int, ...]:
-        """How many cells are filled, how many begin with a zero, and how many each of the readings can read."""
+        """How many cells are filled, begin with a zero, are mere words, and how many each of the readings can read."""
         blank = _BLANK.replace("{c}", cell)
         counted = [
             f"count({cell}) FILTER (NOT {blank})",
             rf"count(*) FILTER (regexp_matches(trim({cell}), '^[-+]?0\d'))",
+            f"count(*) FILTER (NOT {blank} AND {_NO_CODE.replace('{c}', cell)})",
             *(f"count({one.over(cell)}) FILTER (NOT {blank})" for one in readings),
         ]
         rows = f"WHERE rowid % (1 + (SELECT count(*) FROM text) // {_SAMPLE}) = 0" if sample else ""
         counts: tuple[int, ...] = self.duck.execute(f"SELECT {', '.join(counted)} FROM text {rows}").fetchall()[0]
         return counts
 
-    def _measured(self, name: str, source: str, remarks: list[Remark]) -> Table:
+    def _measured(self, name: str, source: str, remarks: list[Remark], months: set[str]) -> Table:
         described = self.duck.execute(
             f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {quoted(name)})"
         ).fetchall()
         (rows,) = self.duck.execute(f"SELECT count(*) FROM {quoted(name)}").fetchall()[0]
         columns = tuple(self._facts(name, str(column), str(kind), rows) for column, kind in described)
+        columns = tuple(_in_months(column) if column.name in months else column for column in columns)
         return Table(name, source, rows, columns, tuple(remarks))
 
     def _facts(self, table: str, column: str, type_: str, rows: int) -> Column:
@@ -270,6 +311,16 @@ class Loader:
         values = tuple((plain(value), int(count)) for value, count in top)
         average = None if mean is None else float(mean)
         return Column(column, kind, type_, rows - filled, distinct, plain(low), plain(high), average, outliers, values)
+
+
+def _read_as(cell: str, type_: str, reading: _Typed | None) -> str:
+    if reading:
+        return f"CASE WHEN NOT {_BLANK.replace('{c}', cell)} THEN {reading.over(cell)} END AS {cell}"
+    return f"nullif(trim({cell}), '') AS {cell}" if type_ == "VARCHAR" else cell
+
+
+def _in_months(column: Column) -> Column:
+    return replace(column, months=True, low=column.low and column.low[:7], high=column.high and column.high[:7])
 
 
 def _as_text(cell: str, type_: str) -> str:

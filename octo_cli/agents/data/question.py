@@ -7,7 +7,7 @@ the question, or it stands in `Reading.unread`. Whoever shows the answer shows t
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from typing import Any, Final
@@ -26,7 +26,13 @@ _GONE: Final = "\x00"
 def read(question: str, tables: Sequence[Table], values: Mapping[str, Values], today: date) -> Reading:
     """The best reading over the tables; `values` by table name. At least one table is given."""
     readings = [_Reader(question, table, values[table.name], today).reading() for table in tables]
-    return max(readings, key=lambda reading: (reading.asks, reading.coverage, len(reading.measures)))
+
+    def fit(reading: Reading) -> tuple[Any, ...]:
+        return reading.asks, reading.coverage, "only_measure" not in reading.assumed, len(reading.measures)
+
+    best = max(readings, key=fit)
+    rivals = tuple(one.table.name for one in readings if one.is_sound and fit(one) == fit(best))
+    return replace(best, rivals=rivals) if len(rivals) > 1 else best
 
 
 @dataclass
@@ -58,6 +64,8 @@ class _Reader:
         self._find_comparisons(mentions)
         adjective, by_adjective = self._adjective()
         order = order or adjective
+        who = say.WHO.findall(self.left)
+        size = bool(say.SIZES.search(self.left))
         superlative = self._direction(say.SUPERLATIVES) or (adjective if self._takes(say.MOST) else None)
         order = order or self._direction(say.ORDERS)
         sort = self._takes(say.SORT)
@@ -74,6 +82,7 @@ class _Reader:
             compare=self._takes(say.COMPARE),
             profile=self._takes(say.PROFILE),
             superlative=superlative,
+            size=size,
             order=order,
             sort=sort,
             limit=limit,
@@ -81,7 +90,10 @@ class _Reader:
         )
         if by_adjective:
             mentions.append(Mention(by_adjective, 0, 0))
-        return Resolver(self.table, asked, mentions, self.filters, self.assumed).reading(*self._rest())
+        found = Resolver(self.table, asked, mentions, self.filters, self.assumed).reading(*self._rest())
+        if who and found.aggregate and not found.groups:
+            return replace(found, unread=tuple(dict.fromkeys((*found.unread, *who))))
+        return found
 
     # Finding
 
@@ -93,7 +105,10 @@ class _Reader:
             pairs = [(name, column) for column in missing for name in names(column, self.table)]
             # The longest name first, so that 매출액 is never read as 매출.
             for name, column in sorted(pairs, key=lambda pair: -len(pair[0])):
-                found += [self._mention(column, match) for match in list(_named(name).finditer(self.left))]
+                matches = list(_named(name).finditer(self.left))
+                if len(name) == 1 and say.CARRYING.fullmatch(name):
+                    matches = [match for match in matches if say.GROUP_BEFORE.search(self.left[: match.start()])]
+                found += [self._mention(column, match) for match in matches]
         found.sort(key=lambda one: one.start)
         for before, after in pairwise(found):
             # "by region and product", "지역, 상품별": what is listed together is grouped together.
@@ -307,7 +322,8 @@ def _names(column: Column, _: Table) -> Iterator[str]:
     """What a column is called: as written, and without its unit in brackets."""
     bare = re.sub(r"\s*[(\[（].*?[)\]）]", "", column.name).strip()
     for name in dict.fromkeys((column.name, bare)):
-        if _telling(name):
+        # "value" and "time" carry many a question, but not where a column is called so.
+        if _telling(name) or (name.isalpha() and (name.isascii() or len(name) > 1)):
             yield _spaced(name)
 
 
@@ -367,5 +383,7 @@ def _named(name: str) -> re.Pattern[str]:
 
 
 def _amount(written: str, scale: str | None) -> int | float:
-    number = float(written.replace(",", "")) * say.SCALES.get((scale or "").strip().lower(), 1)
+    # No thousands end behind 1,5.
+    plain = re.sub(r"^(-?\d+),(\d{1,2}|\d{4,})$", r"\1.\2", written).replace(",", "")
+    number = float(plain) * say.SCALES.get((scale or "").strip().lower(), 1)
     return int(number) if number.is_integer() else number

@@ -26,7 +26,8 @@ class Group(NamedTuple):
 class Reading:
     """A question as it was understood. `coverage` is the share of its words that were.
 
-    `assumed` are keys of the catalogue's [data] for what the question left open; `unread` the words left over.
+    `assumed` are keys of the catalogue's [data] for what the question left open; `unread` the words left over,
+    `idle` the columns that were named and have no part in the answer, `rivals` the tables it fits equally well.
     """
 
     table: Table
@@ -41,15 +42,27 @@ class Reading:
     share: bool = False
     profile: bool = False
     unread: tuple[str, ...] = ()
+    idle: tuple[Column, ...] = ()
+    rivals: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     coverage: float = 1.0
 
     @property
     def asks(self) -> bool:
         """Whether anything of the table is asked for."""
-        return bool(self.aggregate or self.groups or self.filters or self.order or self.limit or self.measures)
+        parts = (
+            self.aggregate,
+            self.groups,
+            self.filters,
+            self.order,
+            self.limit,
+            self.measures,
+            self.idle,
+            self.order_by,
+        )
+        return any(parts)
 
     @property
     def is_sound(self) -> bool:
         """Whether an answer would be an answer. A word that was not understood might have changed it."""
-        return self.asks and not self.unread
+        return self.asks and not (self.unread or self.idle or self.rivals)

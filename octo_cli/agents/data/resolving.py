@@ -36,6 +36,7 @@ class Asked:
     compare: bool
     profile: bool
     superlative: Order | None
+    size: bool
     order: str | None
     sort: bool
     limit: int | None
@@ -71,13 +72,17 @@ class Resolver:
             groups = (Group(dimension),)
             if aggregate is None or (aggregate in ("max", "min") and self.asked.which):
                 aggregate = self._default(measures)
+        sorted_by = None if aggregate else self._sorted_by(groups, measures)
+        if sorted_by:
+            groups = ()
         if groups and aggregate is None:
-            aggregate = self._default(measures)
+            aggregate = self._extreme(measures, dimension) or self._default(measures)
         if aggregate not in (None, "count") and not measures:
             measures = self._only_measure()
             if not measures:
                 aggregate = None
         order, order_by, limit = self._order(groups, measures, aggregate)
+        order, order_by = (_order_of(self.asked.order) or "asc", sorted_by) if sorted_by else (order, order_by)
         if not groups and aggregate is None and measures and not dimension and not limit:
             aggregate, order, order_by = self._of_all(measures, order, order_by)
         if limit and self.asked.order and not groups and order_by is None and aggregate is None:
@@ -96,6 +101,9 @@ class Resolver:
             share=self.asked.share and aggregate is not None,
             profile=self.asked.profile and not asks,
             unread=unread,
+            idle=self._idle(
+                aggregate, (*measures[:_MOST_MEASURES], *(one.column for one in groups), distinct, order_by)
+            ),
             assumed=tuple(dict.fromkeys(self.assumed)),
             coverage=coverage,
         )
@@ -118,6 +126,31 @@ class Resolver:
         ]
         return tuple(dict.fromkeys(day))[:3]
 
+    def _idle(self, aggregate: Aggregate | None, used: Sequence[Column | None]) -> tuple[Column, ...]:
+        """The columns named in vain: another would be reckoned in their place, or nothing at all."""
+        named = list(dict.fromkeys(one.column for one in self.free))
+        plain = [one.column for one in self.free if not one.marked and one.column.kind == "text"]
+        if self.asked.aggregate and aggregate is None:
+            return tuple(dict.fromkeys(plain or named))
+        if self.asked.size and aggregate == "count" and not self.asked.count:
+            return tuple(dict.fromkeys(plain))
+        if aggregate is None:
+            return ()  # The rows are shown with every column.
+        return tuple(column for column in named if column not in used)
+
+    def _extreme(self, measures: Sequence[Column], dimension: Column | None) -> Aggregate | None:
+        """ "the highest price by region" has a price for each region."""
+        superlative = self.asked.superlative
+        if superlative is None or not measures or dimension or self.asked.which:
+            return None
+        self.superlative = None
+        return "max" if superlative == "desc" else "min"
+
+    def _sorted_by(self, groups: Sequence[Group], measures: Sequence[Column]) -> Column | None:
+        """ "sort by name": the rows in that order, not as many as there are of each."""
+        plainly = self.asked.sort and not (measures or self.asked.count or self.superlative or len(groups) > 1)
+        return groups[0].column if plainly and groups and groups[0].unit is None else None
+
     def _is_ranked_by(self, one: Mention) -> bool:
         """ "top 5 by sales", "sort by price": what follows "by" is the measure."""
         ranked = self.asked.limit or self.superlative or self.asked.sort or self.asked.order
@@ -134,7 +167,7 @@ class Resolver:
     def _dimension(self, groups: Sequence[Group]) -> Column | None:
         """A column of names that is spoken of without being marked as a group."""
         taken = {group.column.name for group in groups}
-        named = [one.column for one in self.free if one.column.kind == "text" and one.column.name not in taken]
+        named = [one.column for one in self.free if _is_dimension(one.column) and one.column.name not in taken]
         return named[0] if named else None
 
     def _aggregate(
@@ -208,6 +241,10 @@ class Resolver:
 
 def _order_of(asked: str | None) -> Order | None:
     return {"desc": "desc", "asc": "asc", "newest": "desc", "oldest": "asc"}.get(asked or "")  # type: ignore[return-value]
+
+
+def _is_dimension(column: Column) -> bool:
+    return column.kind == "text" or column.months
 
 
 def measurable(column: Column) -> bool:

@@ -37,12 +37,15 @@ _BOMS: Final = (
 class Sheet(NamedTuple):
     """One table of a file: its own name (None where the file is the table), and its rows, read once.
 
-    `named` says that the first row holds the column names for certain.
+    `named` says that the first row holds the column names for certain, `commas` that numbers are written 1.234,5.
+    A `view` is named and not read.
     """
 
     name: str | None
     rows: Iterable[Sequence[str]]
     named: bool = False
+    commas: bool = False
+    view: bool = False
 
 
 def delimited(path: Path, delimiters: str = _DELIMITERS) -> Iterator[Sheet]:
@@ -54,7 +57,8 @@ def delimited(path: Path, delimiters: str = _DELIMITERS) -> Iterator[Sheet]:
         # A quotation mark nobody closed would swallow the rest of the file.
         quoting = csv.QUOTE_MINIMAL if _closed(sample, delimiter) else csv.QUOTE_NONE
         file.seek(0)
-        yield Sheet(None, _reread(file, path, delimiter, quoting))
+        # Where a comma is the decimal sign, programs part the cells by semicolons.
+        yield Sheet(None, _reread(file, path, delimiter, quoting), commas=delimiter == ";")
 
 
 def workbook(path: Path) -> Iterator[Sheet]:
@@ -87,11 +91,15 @@ def sqlite(path: Path) -> Iterator[Sheet]:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         connection.execute("PRAGMA trusted_schema = OFF")
         found = connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-            " AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name LIMIT ?",
+            "SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view')"
+            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%' ORDER BY name LIMIT ?",
             (_MOST_TABLES,),
         ).fetchall()
-        for (name,) in found:
+        for name, view in found:
+            if view:
+                # It may reckon without end, where nothing could stop it.
+                yield Sheet(str(name), (), view=True)
+                continue
             quoted = str(name).replace('"', '""')
             cursor = connection.execute(f'SELECT * FROM "{quoted}"')
             header = [str(column[0]) for column in cursor.description]

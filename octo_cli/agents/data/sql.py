@@ -65,7 +65,9 @@ def condition(one: Filter) -> str:
 
 
 def _listing(reading: Reading) -> str:
-    lines = ["SELECT *", f"FROM {quoted(reading.table.name)}", *_where(reading.filters)]
+    months = [f"{_bucket(Group(one))} AS {quoted(one.name)}" for one in reading.table.columns if one.months]
+    every = f"SELECT * REPLACE ({', '.join(months)})" if months else "SELECT *"
+    lines = [every, f"FROM {quoted(reading.table.name)}", *_where(reading.filters)]
     if reading.order_by:
         lines.append(f"ORDER BY {quoted(reading.order_by.name)} {(reading.order or 'desc').upper()} NULLS LAST")
     if reading.limit:
@@ -90,11 +92,12 @@ def _where(filters: tuple[Filter, ...]) -> list[str]:
 
 def _bucket(group: Group) -> str:
     name = quoted(group.column.name)
-    if group.unit == "quarter":
+    unit = "month" if group.column.months and group.unit in (None, "day", "week") else group.unit
+    if unit == "quarter":
         return f"year({name}) || '-Q' || quarter({name})"
-    if group.unit == "week":
+    if unit == "week":
         return f"strftime(date_trunc('week', {name}), '%Y-%m-%d')"
-    return f"strftime({name}, '{_FORMATS[group.unit]}')" if group.unit else name
+    return f"strftime({name}, '{_FORMATS[unit]}')" if unit else name
 
 
 def _order(reading: Reading, groups: int) -> str:

@@ -30,7 +30,10 @@ _NUMERIC: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`type` is DuckDB's. The facts are measured over the whole column; `low`, `high` and `mean` are JSON values."""
+    """`type` is DuckDB's. The facts are measured over the whole column; `low`, `high` and `mean` are JSON values.
+
+    `months`: its dates are written as months, and kept as their first days.
+    """
 
     name: str
     kind: Kind
@@ -42,6 +45,7 @@ class Column:
     mean: float | None = None
     outliers: int = 0
     top: tuple[tuple[Any, int], ...] = ()
+    months: bool = False
 
 
 @dataclass(frozen=True, slots=True)

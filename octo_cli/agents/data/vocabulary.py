@@ -123,6 +123,11 @@ SUPERLATIVES: Final = (
         "asc",
     ),
 )
+# They compare values, where "most" may count rows.
+SIZES: Final = lazy(
+    r"\b(?:highest|largest|biggest|greatest|lowest|smallest)\b|(?:가장|제일|젤)[\s\x00]*(?:이|가)?\s?(?:높은|낮은|큰|작은)",
+    re.I,
+)
 MOST: Final = lazy(r"가장|제일|\bthe most\b|\bmost\b|\bleast\b", re.I)
 ORDERS: Final = (
     (
@@ -174,6 +179,8 @@ SHARE: Final = lazy(
 )
 LIST: Final = lazy(r"목록|리스트|(?:어떤|무슨)(?=\s)|\blist(?:\sof)?\b|\bwhat are\b", re.I)
 WHICH: Final = lazy(r"(?:어느|어떤|무슨)(?=\s)|\bwhich\b|\bwhat\b|\bwho\b|누구|어디|뭐|무엇", re.I)
+# A figure alone is no answer to these.
+WHO: Final = lazy(r"\bwho\b|\bwhen\b(?=\s(?:was|is|were|did|do|does)\b)|누구|어디|언제", re.I)
 COMPARE: Final = lazy(r"비교\S{0,4}|\bcompar(?:e|ed|ing|ison)\b", re.I)
 PROFILE: Final = lazy(
     r"요약\S{0,6}|분석\S{0,6}|통계\S{0,4}|살펴\S{0,4}|프로필|프로파일\S{0,3}|개요|구조|어떤 데이터|"
