@@ -115,13 +115,14 @@ def test_no_model_left_but_the_rules(model_server: ModelServer, tmp_path: Path) 
 
 def test_a_bound_is_one_of_the_turn_and_resuming_takes_a_higher_one(model_server: ModelServer, tmp_path: Path) -> None:
     desk = Desk(model_server, tmp_path)
-    model_server.knows("Intent", CHAT)
-    assert desk.ask(QUESTION, max_tokens="100") == 6
+    model_server.says(Reply(text=json.dumps(CHAT), tokens=(2000, 100, 0)))
+    assert desk.ask(QUESTION, max_tokens="2150") == 6
     assert desk.summary["error"]["code"] == "budget_reached"
-    assert desk.resume(max_tokens="120") == 6
-    assert desk.resume(max_tokens="150") == 0
+    assert desk.resume(max_tokens="2160") == 6
+    assert len(model_server.requests) == 1
+    assert desk.resume(max_tokens="5000") == 0
     assert [warning["code"] for warning in desk.summary["warnings"]] == []
-    assert (desk.summary["usage"]["requests"], desk.summary["usage"]["input_tokens"]) == (2, 200)
+    assert (desk.summary["usage"]["requests"], desk.summary["usage"]["input_tokens"]) == (2, 2100)
     assert desk.summary["usage"]["cost_usd"] > 0
 
 
