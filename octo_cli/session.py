@@ -163,6 +163,9 @@ class _Work:
             outcome = await self._ended(late, late.status)
         except asyncio.CancelledError:
             outcome = await self._ended(OctoError("interrupted", thread=self.thread_id or "last"), INTERRUPTED)
+        if (problem := outcome.summary.error) is not None and problem.hint:
+            problem = structs.replace(problem, hint=self.engine.settings.again(problem.hint))
+            outcome = structs.replace(outcome, summary=structs.replace(outcome.summary, error=problem))
         self.face.show(RunFinished(outcome.summary))
         return outcome
 

@@ -3,12 +3,16 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root, spending
 from octo_cli.errors import Failed, OctoError, UsageError
+
+if TYPE_CHECKING:
+    from octo_cli.wire.work import Problem
 
 INTERRUPTED: Final = 130
 
@@ -135,7 +139,7 @@ def _tell(caller: Caller, error: OctoError) -> int:
     """Say what went wrong: in the shape that was asked for, by the face that is already talking if there is one."""
     from octo_cli.ui import problems
 
-    problem = problems.worded(error, caller.words)
+    problem = _worded(caller, error)
     if caller.face is not None:
         caller.face.fail(problem)
     elif caller.asks_for("--events"):
@@ -150,8 +154,21 @@ def _tell(caller: Caller, error: OctoError) -> int:
 def _tell_on_stderr(caller: Caller, error: OctoError) -> int:
     from octo_cli.ui import problems
 
-    problems.as_sentence(problems.worded(error, caller.words))
+    problems.as_sentence(_worded(caller, error))
     return error.status
+
+
+def _worded(caller: Caller, error: OctoError) -> "Problem":
+    """The error's sentence and hint; a hint that goes on with a thread says the model again."""
+    from msgspec.structs import replace
+
+    from octo_cli.ui import problems
+
+    problem = problems.worded(error, caller.words)
+    # What is wrong may be the settings themselves.
+    with suppress(OctoError):
+        problem = replace(problem, hint=caller.settings.again(problem.hint)) if problem.hint else problem
+    return problem
 
 
 def _unforeseen(caller: Caller, exc: Exception) -> OctoError:

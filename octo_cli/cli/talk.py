@@ -175,7 +175,9 @@ def _face(caller: Caller, settings: Settings, text: str) -> Any:
         caller.face = _terminal_face(caller, settings, text)
     else:
         style = style_for(sys.stderr, color=settings.color)
-        caller.face = PlainFace(sys.stdout, sys.stderr, caller.words_for(text), style, quiet=settings.quiet)
+        face = PlainFace(sys.stdout, sys.stderr, caller.words_for(text), style, quiet=settings.quiet)
+        face.again = settings.again
+        caller.face = face
     return caller.face
 
 
@@ -188,6 +190,7 @@ def _terminal_face(caller: Caller, settings: Settings, text: str) -> "TerminalFa
         quiet=settings.quiet,
         history=settings.folders.state / "history",
     )
+    face.again = settings.again
     caller.face = face
     return face
 

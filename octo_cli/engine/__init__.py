@@ -18,7 +18,7 @@ from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, summarised
-from octo_cli.errors import InvalidAnswer, NotFound, StorageError, ThreadBusy
+from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
 from octo_cli.settings import OFFLINE, Settings
 from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
@@ -126,12 +126,12 @@ class Engine:
     async def catch_up(self) -> None:
         """What happened while nobody looked: runs that died left their questions unsaid, and deadlines passed."""
         storage = await self._open()
-        # On a full or read-only disk it has to wait; what the index knows can be read all the same.
+        # On a full or read-only disk, or without the model it takes, it has to wait; what the index knows can be read.
         for thread_id in await asyncio.to_thread(storage.abandoned):
             with suppress(ThreadBusy, StorageError):
                 await self._find_questions(storage, thread_id)
         for question in await asyncio.to_thread(storage.due_questions, self.settings.now()):
-            with suppress(ThreadBusy, StorageError):
+            with suppress(ThreadBusy, StorageError, ModelError):
                 await self._expire(storage, question)
 
     async def _find_questions(self, storage: Storage, thread_id: str) -> None:
@@ -208,8 +208,11 @@ class Engine:
                 entry = self._entry(thread_id, "rolled_back", checkpoint_id=head, detail=detail)
                 await asyncio.to_thread(storage.record, [entry], key=f"rollback:{head}")
                 await asyncio.to_thread(storage.put_questions, thread_id, ())
-                await asyncio.to_thread(storage.touch, thread_id, now=now, status="active")
-        if target.record.next and ASKING.issuperset(target.record.next):
+                # A stage that only asks needs no model to ask again.
+                asks = bool(target.record.next) and ASKING.issuperset(target.record.next)
+                model = OFFLINE if asks else None
+                await asyncio.to_thread(storage.touch, thread_id, now=now, status="active", model=model)
+        if asks:
             async for _ in self.run(thread_id, Continue()):
                 pass
         return target.record
@@ -231,18 +234,22 @@ class Engine:
             if until is None:
                 questions = questions_of(await self.state(target), target)
                 await asyncio.to_thread(storage.put_questions, target, questions)
-                await asyncio.to_thread(storage.touch, target, now=now, status=original.status)
+                details = await asyncio.to_thread(storage.thread_details, source)
+                model = details.model if details else None
+                await asyncio.to_thread(storage.touch, target, now=now, status=original.status, model=model)
         if until is not None:
             await self.rollback(target, until)
         return await self.record(target)
 
     # What runs are made of
 
-    async def state(self, thread_id: str, checkpoint_id: str | None = None) -> "StateSnapshot":
+    async def state(
+        self, thread_id: str, checkpoint_id: str | None = None, *, subgraphs: bool = False
+    ) -> "StateSnapshot":
         configurable = {"thread_id": thread_id}
         if checkpoint_id:
             configurable["checkpoint_id"] = checkpoint_id
-        return await (await self.graph()).aget_state({"configurable": configurable})
+        return await (await self.graph()).aget_state({"configurable": configurable}, subgraphs=subgraphs)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -1,6 +1,7 @@
 """One run of one thread: from a turn to the point where the thread is done or waits, as events."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -11,8 +12,9 @@ from msgspec import structs
 
 from octo_cli.engine.answers import bound, check
 from octo_cli.engine.views import questions_of, summarised, thread_status
-from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, UsageError
+from octo_cli.errors import Failed, InvalidAnswer, ModelError, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, said, words
+from octo_cli.settings import OFFLINE
 from octo_cli.storage import Lease, Storage, ThreadDetails
 from octo_cli.wire.events import (
     Answers,
@@ -79,7 +81,7 @@ class Run:
                 yield InterruptAnswered(question_id, answer.action, self.actor)
         if inputs is not _NOTHING:
             begun = {"turns_added": 1, "turn_usage": {}, "past_usage": details.usage} if isinstance(turn, Say) else {}
-            await asyncio.to_thread(self._touch, "running", **begun)
+            await asyncio.to_thread(self._touch, "running", model=self.engine.settings.model, **begun)
             try:
                 async for event in self._stream(inputs, kit):
                     yield event
@@ -119,6 +121,8 @@ class Run:
         """What the graph is fed. Raises for a turn that does not fit the thread as it stands."""
         self._check_version(turn, details.graph_version)
         self._check_agents(question.agent for question in questions or ())
+        if not isinstance(turn, Say):
+            await self._check_mind(details.model, in_order=questions is not None)
         if isinstance(turn, Answers) and questions:
             return self._resumed(turn, questions)
         state = await self.engine.state(self.thread_id)
@@ -151,6 +155,21 @@ class Run:
         here = {_SUPERVISOR, *(card.name for card in self.engine.registry.cards())}
         if gone := next((agent for agent in wanted if agent not in here), None):
             raise Failed("agent_gone", agent=gone, thread=self.thread_id)
+
+    async def _check_mind(self, model: str | None, *, in_order: bool) -> None:
+        """What a model began, rules do not finish unless a person says so; a loop of model and tools they never can.
+
+        Raises ModelError before an answer is taken: it is there to be given again.
+        """
+        settings = self.engine.settings
+        if settings.model != OFFLINE or model in (None, OFFLINE):
+            return
+        state = await self.engine.state(self.thread_id, subgraphs=True)
+        if any("assist" in task.state.next for task in state.tasks if isinstance(task.state, tuple)):
+            raise ModelError("model_in_loop", model=shlex.quote(model), thread=self.thread_id)
+        broke_off = not in_order and bool(state.next or state.tasks)
+        if broke_off and settings.sources.get("model", "default") == "default":
+            raise ModelError("model_left_out", model=shlex.quote(model), thread=self.thread_id)
 
     def _resumed(self, turn: Answers, questions: tuple[Question, ...]) -> "Command[Any]":
         """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""

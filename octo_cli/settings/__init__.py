@@ -4,6 +4,8 @@ Nothing here opens a database, a network or a document; reading two TOML files i
 """
 
 import os
+import re
+import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +58,8 @@ OnTimeout = Literal["defer", "reject"]
 PROJECT_FILE: Final = ".octo.toml"
 CONFIG_FILE: Final = "config.toml"
 OFFLINE: Final = "offline"
+# A command that goes on with a thread, and what it says itself of the model.
+_GOING_ON: Final = r"octo (?:resume|chat --thread) [^\s,]+(?P<named>(?: --(?:model|base-url) \S+)*)"
 
 
 class Folders(NamedTuple):
@@ -110,6 +114,28 @@ class Settings:
     def types_folder(self) -> Path:
         """The person's own document types, found before the program's."""
         return self.folders.config / "types"
+
+    def again(self, text: str) -> str:
+        """`text` with this command line's `--model` and `--base-url` in every command of it that goes on with a thread.
+
+        Typed without them, it would go on with another mind. A command that names a model of its own keeps it, and
+        gets the address only if that is of the same provider. What was done once is not done twice.
+        """
+        given = {"model": ("--model", self.models.name), "model.base_url": ("--base-url", self.models.base_url or "")}
+        flags = {
+            name: f" {flag} {shlex.quote(value)}"
+            for name, (flag, value) in given.items()
+            if self.sources.get(name) == "flag"
+        }
+
+        def completed(command: re.Match[str]) -> str:
+            named = command["named"]
+            if not named:
+                return command[0] + "".join(flags.values())
+            same = f"--model {self.models.name.partition(':')[0]}:" in named and "--base-url" not in named
+            return command[0] + (flags.get("model.base_url", "") if same else "")
+
+        return re.sub(_GOING_ON, completed, text) if flags else text
 
     def now(self) -> datetime:
         """The time, aware, in the local zone or in the one `OCTO_NOW` names."""

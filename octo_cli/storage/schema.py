@@ -117,8 +117,11 @@ ALTER TABLE octo_threads ADD COLUMN turn_usage TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE octo_threads ADD COLUMN past_usage TEXT;
 """
 
+# The mind of the run that goes on or was the last: "offline", or the model it was told to ask.
+_MODEL: Final = "ALTER TABLE octo_threads ADD COLUMN model TEXT"
+
 # Migration n takes a file from version n to n + 1. A released one is never edited; no literal in one holds a semicolon.
-MIGRATIONS: Final = (_FIRST, _USAGE)
+MIGRATIONS: Final = (_FIRST, _USAGE, _MODEL)
 VERSION: Final = len(MIGRATIONS)
 # A bare LangGraph saver's file may become Octo's.
 _LANGGRAPH_TABLES: Final = frozenset({"checkpoints", "writes"})

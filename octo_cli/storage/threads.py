@@ -33,6 +33,7 @@ _SETS: Final = {
     "failure": "failure = ?",
     "turn_usage": "turn_usage = ?",
     "past_usage": "past_usage = ?",
+    "model": "model = ?",
 }
 _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
 _TABLES: Final = ("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_threads")
@@ -45,6 +46,7 @@ class ThreadDetails(Struct, frozen=True):
     """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out.
 
     `turn_usage` is what the turn that runs or ran last used of models, by step id; `past_usage` what those before did.
+    `model` is what its last run thought with, None before the first.
     """
 
     graph_version: str | None
@@ -53,6 +55,7 @@ class ThreadDetails(Struct, frozen=True):
     titled_by_user: bool
     turn_usage: dict[str, Usage] = {}
     past_usage: Usage | None = None
+    model: str | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -74,6 +77,7 @@ class Changes(TypedDict, total=False):
     failure: dict[str, Any] | None
     turn_usage: dict[str, Usage]
     past_usage: Usage | None
+    model: str | None
 
 
 class Threads:
@@ -107,13 +111,13 @@ class Threads:
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
-            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage"
+            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage, model"
             " FROM octo_threads WHERE thread_id = ?",
             thread_id,
         )
         if not rows:
             return None
-        graph_version, active_seconds, failure, titled_by_user, turn, past = rows[0]
+        graph_version, active_seconds, failure, titled_by_user, turn, past, model = rows[0]
         decode = self._database.decode
         return ThreadDetails(
             graph_version,
@@ -122,6 +126,7 @@ class Threads:
             bool(titled_by_user),
             decode(turn, dict[str, Usage]),
             decode(past, Usage) if past else None,
+            model,
         )
 
     def threads(

@@ -1,7 +1,7 @@
 """The face for a pipe: progress and how to go on to stderr, the answer and nothing else to stdout. It never asks."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TextIO
 
 from octo_cli.i18n import Words
@@ -33,6 +33,8 @@ class PlainFace:
         self.quiet = quiet
         self.thread_id: str | None = None
         self.finished = False
+        # What makes a command that goes on with a thread whole: the flags it needs again.
+        self.again: Callable[[str], str] = str
 
     def speak(self, say: Words) -> None:
         self.say = say
@@ -81,6 +83,8 @@ class PlainFace:
                 self.note(line)
 
     def note(self, line: str) -> None:
+        if line.startswith("  → "):
+            line = visible(self.again(line))
         self.err.write(f"{line}\n")
         self.err.flush()
 

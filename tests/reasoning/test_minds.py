@@ -86,6 +86,17 @@ FAILED = StepResult("2", "contract", "초안", "failed", problem=Problem("no_typ
 # What both promise
 
 
+@pytest.mark.parametrize("text", ["@search 안녕, 전입신고", "search: 안녕, 전입신고"])
+def test_whom_a_request_names_does_it_whatever_a_model_would_say(
+    thinking: Thinking, model_server: ModelServer, text: str
+) -> None:
+    model_server.knows("Intent", {"category": "chat", "confidence": 1.0, "keywords": []})
+    assert understood(thinking, asked(text)).category == "search"
+    (step,) = planned(thinking, asked(text)).steps
+    assert (step.agent, step.inputs["query"]) == ("search", "안녕 전입신고")
+    assert model_server.requests == []
+
+
 @pytest.mark.parametrize("text", REQUESTS)
 def test_a_request_has_a_category_somebody_serves_or_is_known_for(thinking: Thinking, text: str) -> None:
     intent = understood(thinking, asked(text, LEASE))

@@ -21,6 +21,7 @@ from llmock.pytest_plugin import LLMock
 from octo_cli.agents import Ask, Done, Kit, Task
 from octo_cli.engine.cache import open_cache
 from octo_cli.errors import ModelError
+from octo_cli.reasoning.base import Message
 from octo_cli.reasoning.llm import LanguageMind
 from octo_cli.reasoning.models import LanguageModels, working_on
 from octo_cli.reasoning.models.faults import check_whole
@@ -155,6 +156,42 @@ def test_a_bound_holds_over_the_runs_of_a_turn_and_warns_on_the_way(model_server
     assert tried.text() == "Understood."
 
 
+def test_a_request_too_large_for_what_is_left_is_not_made(model_server: ModelServer) -> None:
+    tried = at(model_server, name=PRICED, max_tokens=300)
+    long: list[Message] = [("user", "word " * 1000)]
+    error = tried.fails(lambda: tried.ask(lambda models: models.structured("router", long, Verdict, name="Intent")))
+    assert (error.code, error.values["used"]) == ("budget_reached", "0")
+    assert int(str(error.values["needed"])) > 1000
+    dear = at(model_server, name=PRICED, max_cost=0.0001)
+    error = dear.fails(lambda: dear.ask(lambda models: models.structured("router", long, Verdict, name="Intent")))
+    assert error.values["flag"] == "--max-cost"
+    assert model_server.requests == []
+
+
+def test_an_answer_may_have_no_more_than_what_is_left(model_server: ModelServer) -> None:
+    model_server.says(VERDICT, "Hello.", Reply(text="Hel", finish="length", tokens=(10, 60, 0)))
+    tried = at(model_server, name=PRICED, max_tokens=320)
+    tried.verdict()
+    tried.text()
+    error = tried.fails(tried.text)
+    bounds = [asked.body["max_completion_tokens"] for asked in model_server.requests]
+    assert 200 < bounds[0] < 320
+    assert 180 < bounds[1] < 200
+    assert 60 < bounds[2] < 80
+    # It was the bound that cut it, not the model.
+    assert error.code == "budget_reached"
+    unbounded = at(model_server, name=PRICED, max_tokens=10**6)
+    unbounded.text()
+    assert "max_completion_tokens" not in model_server.requests[-1].body
+
+
+def test_a_bound_that_a_provider_went_over_is_told(model_server: ModelServer) -> None:
+    model_server.says(Reply(text="Hello.", tokens=(1500, 1500, 0)))
+    tried = at(model_server, max_tokens=1800)
+    tried.text()
+    assert tried.warned == [("budget_over", {"flag": "--max-tokens", "limit": "1800", "used": "3000"})]
+
+
 def test_a_bound_on_money_holds_and_says_when_it_cannot(model_server: ModelServer) -> None:
     tried = at(model_server, name=PRICED, max_cost=0.00001)
     tried.text()
@@ -166,7 +203,7 @@ def test_a_bound_on_money_holds_and_says_when_it_cannot(model_server: ModelServe
 
 
 def test_a_reached_bound_does_not_try_another_model(model_server: ModelServer) -> None:
-    tried = at(model_server, max_tokens=1, fallback=("openai:other",))
+    tried = at(model_server, max_tokens=120, fallback=("openai:other",))
     tried.text()
     assert tried.fails(tried.text).code == "budget_reached"
     assert len(model_server.requests) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from octo_cli.settings import Settings, resolve
 from octo_cli.ui.events import EventsFace
 from tests.conftest import NOW, Octo
 from tests.models import KEY, ModelServer, Reply
+from tests.reasoning.sensible import be_sensible
 
 QUESTION = "프랑스의 수도는 어디인가요?"
 ANSWER = "프랑스의 수도는 파리입니다."
@@ -115,13 +117,14 @@ def test_no_model_left_but_the_rules(model_server: ModelServer, tmp_path: Path) 
 
 def test_a_bound_is_one_of_the_turn_and_resuming_takes_a_higher_one(model_server: ModelServer, tmp_path: Path) -> None:
     desk = Desk(model_server, tmp_path)
-    model_server.knows("Intent", CHAT)
-    assert desk.ask(QUESTION, max_tokens="100") == 6
+    model_server.says(Reply(text=json.dumps(CHAT), tokens=(2000, 100, 0)))
+    assert desk.ask(QUESTION, max_tokens="2150") == 6
     assert desk.summary["error"]["code"] == "budget_reached"
-    assert desk.resume(max_tokens="120") == 6
-    assert desk.resume(max_tokens="150") == 0
+    assert desk.resume(max_tokens="2160") == 6
+    assert len(model_server.requests) == 1
+    assert desk.resume(max_tokens="5000") == 0
     assert [warning["code"] for warning in desk.summary["warnings"]] == []
-    assert (desk.summary["usage"]["requests"], desk.summary["usage"]["input_tokens"]) == (2, 200)
+    assert (desk.summary["usage"]["requests"], desk.summary["usage"]["input_tokens"]) == (2, 2100)
     assert desk.summary["usage"]["cost_usd"] > 0
 
 
@@ -170,3 +173,50 @@ def test_interrupting_a_stream_hangs_up_and_loses_nothing(octo: Octo, model_serv
     done = octo("resume", "last", *model_server.flags)
     assert (done.status, done.out.strip()) == (0, ANSWER)
     assert [asked.shape for asked in model_server.requests] == ["Intent", None, None]
+
+
+def test_a_hint_is_the_whole_command(octo: Octo, model_server: ModelServer) -> None:
+    octo.environment["OPENAI_API_KEY"] = KEY
+    address = f"{model_server.base_url}/it's&more"
+    model_server.otherwise(lambda _: Reply(status=401))
+    failed = octo("ask", QUESTION, "--model", "openai:it's", "--base-url", address, "--max-tokens", "9000")
+    assert failed.status == 6
+    _, _, command = next(line for line in failed.err.splitlines() if "octo resume" in line).partition("octo resume ")
+    assert shlex.split(command)[1:] == ["--model", "openai:it's", "--base-url", address]
+    octo.environment["OCTO_MODEL"] = "openai:m"
+    told = octo("ask", QUESTION, "--json", "--base-url", model_server.base_url).json
+    # What the environment says, it says again.
+    assert told["error"]["hint"].endswith(f"octo resume {told['thread_id']} --base-url {model_server.base_url}")
+    model_server.otherwise(lambda _: Reply(status=404))
+    told = octo("ask", QUESTION, "--json", "--model", "openai:m", "--base-url", model_server.base_url).json
+    _, _, command = told["error"]["hint"].partition("octo resume ")
+    assert [word for word in shlex.split(command) if word.startswith("--")] == ["--model", "--base-url"]
+
+
+def test_what_a_model_began_is_not_finished_by_rules_unasked(octo: Octo, model_server: ModelServer) -> None:
+    model_server.says(CHAT, Reply(status=500))
+    octo.environment["OPENAI_API_KEY"] = KEY
+    (octo.folder / "once.toml").write_text("[model]\nretries = 0\n")
+    assert octo("ask", QUESTION, "--config", "once.toml", *model_server.flags).status == 6
+    refused = octo("resume", "last", "--json")
+    error, thread = refused.json["error"], refused.json["thread_id"]
+    assert (refused.status, error["code"]) == (6, "model_left_out")
+    commands = error["hint"].splitlines()
+    assert commands[0] == f"octo resume {thread} --model openai:octo-test"
+    assert commands[1].startswith(f"octo resume {thread} --model offline ")
+    model_server.says(ANSWER)
+    forked = octo("threads", "fork", "last", "--json").json["thread_id"]
+    assert octo("resume", forked).status == 6
+    assert octo("resume", thread, *model_server.flags).out.strip() == ANSWER
+    # Rules are welcome when a person asks for them, wherever that is said.
+    octo.environment["OCTO_MODEL"] = "offline"
+    assert octo("resume", forked).status == 0
+    assert len(model_server.requests) == 3
+
+
+def test_going_back_to_a_question_needs_no_model(octo: Octo, model_server: ModelServer) -> None:
+    octo.environment["OPENAI_API_KEY"] = KEY
+    be_sensible(model_server)
+    assert octo("ask", "비밀유지계약서 작성해줘", "--no-input", *model_server.flags).status == 3
+    waiting = octo("threads", "rollback", "last", "--to", "collaborate", "--json")
+    assert (waiting.status, waiting.json["status"]) == (0, "waiting_human")

@@ -149,6 +149,23 @@ def test_a_file_is_written_only_as_it_was_shown(octo: Octo, writer: ModelServer)
     assert (done.status, done.json["result"], note.read_text()) == (0, "Written.", "1\n")
 
 
+@pytest.mark.parametrize("given", [(), ("--model", "offline")])
+def test_an_approval_that_no_model_is_there_to_hear_is_not_taken(
+    octo: Octo, writer: ModelServer, given: tuple[str, ...]
+) -> None:
+    asked = octo("ask", "write code for me: a note", *writer.flags)
+    command = f"{writer.flags[0]} {writer.flags[1]} --base-url {writer.base_url} --approve"
+    assert any(line.endswith(command) for line in asked.err.splitlines())
+    before = question(octo("threads", "inspect", "last", "--json"))
+    refused = octo("resume", "last", "--approve", "--json", *given)
+    assert (refused.status, refused.json["error"]["code"]) == (6, "model_in_loop")
+    assert refused.json["error"]["hint"].endswith(f"--model {writer.flags[1]}")
+    assert (audit(octo), octo("threads", "inspect", "last", "--json").json["interrupts"]) == ([], [before])
+    # The answer is there to be given once more, and one is enough.
+    octo("resume", "last", "--approve", *writer.flags)
+    assert (octo.folder / "note.txt").read_text() == "0\n"
+
+
 def test_allowed_for_the_run_it_goes_through(octo: Octo, writer: ModelServer) -> None:
     asked = question(octo("ask", "write code for me: a note", "--json", *writer.flags))
     (octo.folder / "a.json").write_text(json.dumps({asked["id"]: {"action": "approve", "scope": "run"}}))

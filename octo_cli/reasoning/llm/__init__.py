@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from octo_cli.errors import UnusableAnswer
 from octo_cli.i18n import words
 from octo_cli.reasoning.base import NO_WORDING, Models, Paper, Reasoner, Request, Rewording, Warn
+from octo_cli.reasoning.cards import addressed
 from octo_cli.reasoning.llm import phrasing, reading, reviewing, talking, understanding
 from octo_cli.wire.forms import Issue, Proposal
 from octo_cli.wire.work import Intent, Language, Plan, StepResult
@@ -30,7 +31,7 @@ class LanguageMind:
         self._warn = warn
 
     async def understand(self, request: Request) -> Intent:
-        if request.chosen:
+        if request.chosen or addressed(request):
             return await self._offline.understand(request)
         thought = understanding.understand(self._models, request)
         return await self._usable("understand", request.language, thought, lambda: self._offline.understand(request))
@@ -38,6 +39,9 @@ class LanguageMind:
     async def plan(self, request: Request, intent: Intent) -> Plan:
         if intent.category == "chat":
             return Plan()
+        if addressed(request):
+            # Whom a person named is not for a model to decide, nor for a page it read to change.
+            return await self._offline.plan(request, intent)
         thought = understanding.plan(self._models, request, intent)
         return await self._usable("plan", request.language, thought, lambda: self._offline.plan(request, intent))
 

@@ -154,11 +154,15 @@ class LanguageModels:
         left = tuple(other for other in self.methods(model) if other != method)
         self._methods[model] = left or (method,)
 
-    async def may_ask(self) -> None:
-        """Wait until the pace allows a request. Raises ModelError "budget_reached"."""
-        self.meter.check()
+    async def may_ask(self, model: str, messages: Sequence["BaseMessage"], offered: Sequence[Any]) -> int | None:
+        """Wait until the pace allows a request; returns the most tokens its answer may have, None for any number.
+
+        Raises ModelError "budget_reached".
+        """
+        room = self.meter.room(model, messages, offered)
         if self.settings.requests_per_minute:
             await _limiter(self.settings.requests_per_minute).aacquire()
+        return room
 
     async def _shaped(self, role: Role, said: Sequence["BaseMessage"], wanted: Shape) -> "_Came":
         try:

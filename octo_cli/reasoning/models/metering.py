@@ -44,11 +44,27 @@ class Meter:
             return self.spent.get(step_id, Usage(model=self.settings.name))
         return total(self.spent.values()) or Usage(model=self.settings.name)
 
-    def check(self) -> None:
-        """Raise ModelError "budget_reached" when the turn may ask for no more."""
-        for flag, used, limit in self._bounds(self.usage()):
-            if used >= limit:
-                raise ModelError("budget_reached", flag=flag, limit=f"{limit:g}", used=f"{used:g}")
+    def room(self, model: str, prompt: Sequence["BaseMessage"], offered: Sequence[Any] = ()) -> int | None:
+        """The tokens an answer to `prompt` may have within the bounds; None without a bound on tokens.
+
+        `offered` is what goes along with the prompt: tools, and the shape of the answer. Raises ModelError
+        "budget_reached" when what was spent and the prompt alone, as far as one can tell beforehand, are too much.
+        """
+        if self.settings.max_tokens is None and self.settings.max_cost is None:
+            return None
+        from langchain_core.messages.utils import count_tokens_approximately
+
+        expected = count_tokens_approximately(prompt, tools=list(offered) or None)
+        spent = self.usage()
+        after = spent + self._priced(model, Usage(input_tokens=expected))
+        for (flag, used, limit), (_, then, _) in zip(self._bounds(spent), self._bounds(after), strict=True):
+            if then >= limit:
+                raise ModelError(
+                    "budget_reached", flag=flag, limit=_shown(limit), used=_shown(used), needed=_shown(then - used)
+                )
+        if self.settings.max_tokens is None:
+            return None
+        return self.settings.max_tokens - after.input_tokens - after.output_tokens
 
     def add(self, model: str, prompt: Sequence["BaseMessage"], answer: "AIMessage | None") -> None:
         """Put down one request; `answer` is as much of it as came, None when nothing did."""
@@ -58,8 +74,10 @@ class Meter:
         marks = zip(self._bounds(before), self._bounds(self.usage()), strict=True)
         for (_, was, limit), (flag, now, _) in marks:
             mark = limit * self.settings.alert_at
-            if was < mark <= now < limit:
-                self.warn("budget_near", flag=flag, limit=f"{limit:g}", used=f"{now:g}")
+            if was <= limit < now:
+                self.warn("budget_over", flag=flag, limit=_shown(limit), used=_shown(now))
+            elif was < mark <= now:
+                self.warn("budget_near", flag=flag, limit=_shown(limit), used=_shown(now))
 
     def _bounds(self, usage: Usage) -> list[tuple[str, float, float]]:
         """(flag, used, limit) of each bound that is set."""
@@ -87,6 +105,11 @@ class Meter:
                 self._unpriced.add(model)
                 self.warn("cost_unknown", model=model)
         return replace(usage, model=model, cost_usd=cost)
+
+
+def _shown(amount: float) -> str:
+    """Tokens to the last one; dollars to six digits that tell."""
+    return str(amount) if isinstance(amount, int) else f"{amount:g}"
 
 
 def _tokens(prompt: Sequence["BaseMessage"], answer: "AIMessage | None") -> Usage:

@@ -34,6 +34,13 @@ PROVIDERS: Final = {
     "mistral": Provider("mistralai", "mistral"),
     "ollama": Provider("ollama", "ollama", local=True),
 }
+# How a request says the most tokens its answer may have. Others have no word for it that is sure to be taken.
+_OUTPUT_BOUND: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
+    **dict.fromkeys(("openai", "anthropic", "mistral"), lambda tokens: {"max_tokens": tokens}),
+    "ollama": lambda tokens: {"options": {"num_predict": tokens}},
+}
+# The most tokens that an answer of any model may have; a provider refuses a request for more than its own most.
+_ANY_MODELS_MOST: Final = 4096
 # Servers that speak OpenAI's protocol often want no key, but the client wants one.
 _NO_KEY: Final = "none"
 
@@ -43,6 +50,15 @@ class Made(NamedTuple):
 
     chat: "BaseChatModel"
     values: dict[str, object]
+
+
+def output_bound(made: Made, tokens: int) -> dict[str, Any]:
+    """The request's options that keep its answer within `tokens`; none where the model would keep to less by itself."""
+    chat: Any = made.chat
+    known = (getattr(chat, "max_tokens", None), (getattr(chat, "profile", None) or {}).get("max_output_tokens"))
+    most = next((most for most in known if most), _ANY_MODELS_MOST)
+    bound = _OUTPUT_BOUND.get(str(made.values["provider"]))
+    return bound(tokens) if bound and tokens < most else {}
 
 
 class Providers:

@@ -22,7 +22,7 @@ from octo_cli.errors import ModelError, UnusableAnswer
 from octo_cli.i18n import LANGUAGES, describe, words
 from octo_cli.reasoning.base import Role
 from octo_cli.reasoning.models.faults import broken_calls, check_whole, mapped
-from octo_cli.reasoning.models.providers import Made
+from octo_cli.reasoning.models.providers import Made, output_bound
 from octo_cli.reasoning.models.shapes import ANSWERED, Shape
 from octo_cli.settings import OFFLINE
 
@@ -43,6 +43,11 @@ class Options(NamedTuple):
     shape: Shape | None = None
     tools: Sequence[Any] = ()
     rest: dict[str, Any] = {}  # noqa: RUF012 (never written to)
+
+    @property
+    def offered(self) -> list[Any]:
+        """What a model reads beside the messages."""
+        return [*self.tools, *([self.shape.schema] if self.shape else ())]
 
     @classmethod
     def of(cls, stop: list[str] | None, given: dict[str, Any]) -> "Options":
@@ -148,11 +153,11 @@ class RoleModel(BaseChatModel):
         return answer
 
     async def _asked(self, made: Made, messages: list[BaseMessage], options: Options) -> AIMessage:
-        await self._models.may_ask()
+        options = await self._bounded(made, messages, options)
         answer: AIMessage | None = None
         try:
             if options.shape:
-                result = await self._shaped(made, messages, options.shape, options.stop)
+                result = await self._shaped(made, messages, options, options.shape)
             else:
                 result = await made.chat._agenerate(messages, stop=options.stop, **_bound(made.chat, options))
             message = result.generations[0].message
@@ -164,19 +169,17 @@ class RoleModel(BaseChatModel):
             raise mapped(error, made.values) from None
         finally:
             self._models.meter.add(str(made.values["model"]), messages, answer)
-        check_whole(answer, made.values, streamed=False)
+        self._check(answer, made, messages, options, streamed=False)
         return answer
 
-    async def _shaped(
-        self, made: Made, messages: list[BaseMessage], shape: Shape, stop: list[str] | None
-    ) -> ChatResult:
+    async def _shaped(self, made: Made, messages: list[BaseMessage], options: Options, shape: Shape) -> ChatResult:
         """An answer of a shape, by the best method the server takes."""
         model = str(made.values["model"])
         for method, following in _with_next(self._models.methods(model)):
             try:
-                bound = _shape_options(made, method, shape)
+                bound = {**_shape_options(made, method, shape), **options.rest}
                 said = [*_described(shape), *messages] if method == "json_mode" else messages
-                result = await made.chat._agenerate(said, stop=stop, **bound)
+                result = await made.chat._agenerate(said, stop=options.stop, **bound)
             except Exception as error:
                 refused = mapped(error, made.values).code in ("model_bad_request", "model_method_unknown")
                 if not refused or following is None:
@@ -191,7 +194,7 @@ class RoleModel(BaseChatModel):
         self, name: str, messages: list[BaseMessage], options: Options
     ) -> AsyncGenerator[ChatGenerationChunk]:
         made = await self._made(name)
-        await self._models.may_ask()
+        options = await self._bounded(made, messages, options)
         whole: ChatGenerationChunk | None = None
         stream = made.chat._astream(messages, stop=options.stop, **_bound(made.chat, options))
         try:
@@ -212,9 +215,26 @@ class RoleModel(BaseChatModel):
             raise ModelError("model_malformed", **made.values)
         assert isinstance(whole.message, AIMessage)
         whole.message.response_metadata |= whole.generation_info or {}
-        check_whole(whole.message, made.values, streamed=True)
+        self._check(whole.message, made, messages, options, streamed=True)
         if broken := broken_calls(whole.message):
             raise ModelError("model_bad_call", **made.values, tool=", ".join(broken))
+
+    async def _bounded(self, made: Made, messages: list[BaseMessage], options: Options) -> Options:
+        """`options` with what a bound leaves of tokens as the most to be written, where the provider takes it."""
+        room = await self._models.may_ask(str(made.values["model"]), messages, options.offered)
+        return options if room is None else options._replace(rest={**options.rest, **output_bound(made, room)})
+
+    def _check(
+        self, answer: AIMessage, made: Made, messages: list[BaseMessage], options: Options, *, streamed: bool
+    ) -> None:
+        """`check_whole`, where an answer that the turn's own bound cut short is told as that."""
+        try:
+            check_whole(answer, made.values, streamed=streamed)
+        except ModelError as error:
+            if error.code == "model_cut_off":
+                # Raises when the same again would not fit: then it was no fault of the model's.
+                self._models.meter.room(str(made.values["model"]), messages, options.offered)
+            raise
 
     def _patience(self, *, first: bool) -> float:
         """Seconds to wait for the next chunk. Before the first one a provider's SDK may try again, a minute apart."""
