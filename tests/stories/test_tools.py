@@ -114,6 +114,27 @@ def test_killed_while_it_runs_it_is_asked_for_again(octo: Octo) -> None:
     assert [event for event, _ in audit(octo)] == ["tool_approved", "tool_approved", "tool_ran"]
 
 
+def test_leave_that_is_gone_when_it_is_resumed_means_ask_and_not_deny(octo: Octo) -> None:
+    started, never = octo.folder / "started", octo.folder / "never"
+    os.mkfifo(started)
+    os.mkfifo(never)
+    config = Path(octo.environment["OCTO_HOME"]) / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text('[code]\nsandbox = "subprocess"\n')
+    code = f"run this: open({str(started)!r}, 'w').write('x'); open({str(never)!r}).read()"
+    running = octo.start("ask", code, "--allow-tool", "run_python")
+    with started.open() as pipe:
+        assert pipe.read() == "x"
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+    asked = octo("resume", "last", "--json")
+    assert asked.status == 3
+    assert "may have happened already" in question(asked)["message"]
+    assert [event for event, _ in audit(octo)] == ["tool_approved"]
+    assert octo("resume", "last", "--set", "code=print('second')").out.count("second") == 1
+    assert [event for event, _ in audit(octo)] == ["tool_approved", "tool_approved", "tool_ran"]
+
+
 # With a model
 
 
