@@ -184,6 +184,14 @@ def test_allowed_for_the_run_it_goes_through(octo: Octo, writer: ModelServer) ->
     assert said[1:3] == [("user", "write code for me: a note"), ("assistant", "Written.")]
 
 
+def test_a_yes_at_a_terminal_runs_it(octo: Octo) -> None:
+    screen = octo.terminal("--lang", "en", "ask", "run this: print(6 * 7)")
+    screen.sees("1) run it")
+    screen.at("> ", "y\r")
+    status, said = screen.ends()
+    assert (status, "42" in said) == (0, True)
+
+
 @pytest.mark.parametrize(("language", "later"), [("ko", "나중에"), ("en", "later")])
 def test_a_person_at_a_terminal_sees_changes_and_runs_it(octo: Octo, language: str, later: str) -> None:
     screen = octo.terminal("--lang", language, "ask", "run this: print('[bold]6')", columns=80)
