@@ -13,9 +13,11 @@ from octo_cli.agents.tools import Outcome, Tool, fenced, sandbox
 from octo_cli.agents.tools.files import reading_tools, writing_tools
 from octo_cli.agents.tools.running import running_tools
 from octo_cli.agents.tools.sandbox import Finished
+from octo_cli.errors import Failed
 from octo_cli.i18n import Words, words
 from octo_cli.reasoning.snippets import Snippet, snippet_in
 from octo_cli.values.patterns import lazy
+from octo_cli.wire.work import Problem
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -84,10 +86,16 @@ def _told(outcome: Outcome, say: Words) -> Done:
     data = {"tool": outcome.tool, "status": outcome.status}
     if outcome.status == "done":
         finished = msgspec.convert(outcome.output, Finished)
-        return Done(_report(finished, say), data={**data, **outcome.output})
+        report, told = _report(finished, say), {**data, **outcome.output}
+        if finished.exit_status == 0:
+            return Done(report, data=told)
+        code = "program_stopped" if finished.exit_status is None else "program_failed"
+        return Done(report, data=told, status="failed", problem=Problem(code, report.partition("\n")[0]))
     if outcome.status == "failed":
         return Done(say("code.not_run", reason=outcome.output), data=data, status="failed")
-    return Done(say(f"code.{outcome.status}", reason=outcome.reason or "-"), data=data, status="cancelled")
+    if outcome.status == "denied":
+        raise Failed("tool_denied", tool=outcome.tool, rule=outcome.reason or "-")
+    return Done(say("code.rejected", reason=outcome.reason or "-"), data=data, status="cancelled")
 
 
 def _report(finished: Finished, say: Words) -> str:

@@ -82,8 +82,9 @@ def test_a_rule_denies(octo: Octo) -> None:
     config = Path(octo.environment["OCTO_HOME"]) / "config.toml"
     config.parent.mkdir(exist_ok=True)
     config.write_text('[approvals]\nallow = ["run_python"]\ndeny = ["run_python:*6*"]\n')
-    done = octo("ask", RUN, "--allow-tool", "run_python", "--json").json
-    assert done["plan"]["steps"][0]["status"] == "cancelled"
+    denied = octo("ask", RUN, "--allow-tool", "run_python", "--json")
+    assert (denied.status, denied.json["error"]["code"]) == (1, "tool_denied")
+    assert denied.json["plan"]["steps"][0]["status"] == "failed"
     assert audit(octo) == [("tool_denied", "system")]
 
 
@@ -114,6 +115,13 @@ def test_killed_while_it_runs_it_is_asked_for_again(octo: Octo) -> None:
     assert [event for event, _ in audit(octo)] == ["tool_approved", "tool_approved", "tool_ran"]
 
 
+def test_a_program_that_fails_is_a_failed_step_and_its_output_is_shown(octo: Octo) -> None:
+    code = "run this: print('half'); raise SystemExit(7)"
+    done = octo("ask", code, "--allow-tool", "run_python", "--json")
+    assert (done.status, done.json["status"], done.json["error"]["code"]) == (1, "failed", "program_failed")
+    assert ("half" in done.json["result"], "7" in done.json["result"]) == (True, True)
+
+
 def test_leave_that_is_gone_when_it_is_resumed_means_ask_and_not_deny(octo: Octo) -> None:
     started, never = octo.folder / "started", octo.folder / "never"
     os.mkfifo(started)
@@ -125,7 +133,7 @@ def test_leave_that_is_gone_when_it_is_resumed_means_ask_and_not_deny(octo: Octo
     running = octo.start("ask", code, "--allow-tool", "run_python")
     with started.open() as pipe:
         assert pipe.read() == "x"
-    os.kill(running.pid, signal.SIGKILL)
+    os.kill(running.pid, signal.SIGTERM)
     running.communicate()
     asked = octo("resume", "last", "--json")
     assert asked.status == 3
