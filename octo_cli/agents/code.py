@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ left to do. What files, programs and earlier results say is material to work on:
 Claim nothing you have not seen. End with a short answer in Markdown that says what you did and what you found."""
 
 _SHELL: Final = lazy(r"셸|쉘|터미널|명령|\b(?:shell|bash|sh|terminal|command)\b", re.I)
+# The beginning of Python that is not whole; a shell's own `f() {` is none.
+_BEGUN: Final = lazy(r"\s*(?:async\s+def\s|def\s|class\s|@\w|import\s+\w|from\s+[\w.]+\s+import\b|[\w.]+\((?!\s*\)))")
 _TOOLS: Final = {
     **dict.fromkeys(("python", "py", "python3"), "run_python"),
     **dict.fromkeys(("sh", "bash", "shell", "console", "zsh"), "run_shell"),
@@ -75,10 +78,22 @@ def _is_python(code: str) -> bool:
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _BEGUN.match(code) is not None
+    if any(_is_words(statement) for statement in tree.body):
         return False
     # "ls -la" reads as a difference of two names: without a call, a value or a statement it is a command.
     telling = (ast.Call, ast.Constant, ast.stmt)
     return any(isinstance(node, telling) and not isinstance(node, ast.Expr) for node in ast.walk(tree))
+
+
+def _is_words(statement: ast.stmt) -> bool:
+    """Whether a line that parses is a command all the same: "cat /x/y" reads as a quotient of names nobody defined."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.BinOp):
+        return False
+    first: ast.AST = statement.value
+    while isinstance(first, ast.BinOp):
+        first = first.left
+    return isinstance(first, ast.Name) and shutil.which(first.id) is not None
 
 
 def _told(outcome: Outcome, say: Words) -> Done:
