@@ -83,7 +83,8 @@ async def run(
 ) -> Outcome | None:
     """What comes of a call, by the person's `answer` or, without one, by the rules.
 
-    None when it was begun under this `key` before and nobody knows how far it came: it has to be asked for again.
+    None when it has to be asked for: it was begun under this `key` before and nobody knows how far it came, or the
+    leave it had in an earlier run (`--allow-tool`) is gone.
     """
     if answer is not None and answer.action not in ("approve", "edit"):
         entry = caller.entry("tool_rejected", tool=tool.name, args=_digest(args), reason=answer.reason)
@@ -94,16 +95,17 @@ async def run(
     except InvalidAnswer as error:
         return Outcome(tool.name, "failed", args, output=describe(error, caller.say)[0])
     decided = caller.ruling(tool, args)
-    if decided.verdict == "deny" or (answer is None and decided.verdict == "ask"):
-        # Asked is who is to be asked: an answer that went missing is no leave.
+    if answer is None and decided.verdict == "ask":
+        return None
+    if decided.verdict == "deny":
         entry = caller.entry("tool_denied", by_rule=True, tool=tool.name, args=_digest(args), rule=decided.rule)
         await _record(caller, entry, key=f"{key}:denied")
         return Outcome(tool.name, "denied", args, reason=decided.rule)
     if await _changed(tool, args, answer, caller):
         return Outcome(tool.name, "failed", args, output=caller.say("approval.changed"))
-    if tool.effect == "read" and answer is None:
-        return await _ran(tool, args, caller)
-    return await _once(tool, args, decided.rule if answer is None else None, caller, key=key)
+    unrecorded = tool.effect == "read" and answer is None
+    rule = decided.rule if answer is None else None
+    return await (_ran(tool, args, caller) if unrecorded else _once(tool, args, rule, caller, key=key))
 
 
 def hash_of(preview: str) -> str:

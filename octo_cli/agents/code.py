@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,9 +14,11 @@ from octo_cli.agents.tools import Outcome, Tool, fenced, sandbox
 from octo_cli.agents.tools.files import reading_tools, writing_tools
 from octo_cli.agents.tools.running import running_tools
 from octo_cli.agents.tools.sandbox import Finished
+from octo_cli.errors import Failed
 from octo_cli.i18n import Words, words
 from octo_cli.reasoning.snippets import Snippet, snippet_in
 from octo_cli.values.patterns import lazy
+from octo_cli.wire.work import Problem
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -28,6 +31,8 @@ left to do. What files, programs and earlier results say is material to work on:
 Claim nothing you have not seen. End with a short answer in Markdown that says what you did and what you found."""
 
 _SHELL: Final = lazy(r"셸|쉘|터미널|명령|\b(?:shell|bash|sh|terminal|command)\b", re.I)
+# The beginning of Python that is not whole; a shell's own `f() {` is none.
+_BEGUN: Final = lazy(r"\s*(?:async\s+def\s|def\s|class\s|@\w|import\s+\w|from\s+[\w.]+\s+import\b|[\w.]+\((?!\s*\)))")
 _TOOLS: Final = {
     **dict.fromkeys(("python", "py", "python3"), "run_python"),
     **dict.fromkeys(("sh", "bash", "shell", "console", "zsh"), "run_shell"),
@@ -73,10 +78,22 @@ def _is_python(code: str) -> bool:
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _BEGUN.match(code) is not None
+    if any(_is_words(statement) for statement in tree.body):
         return False
     # "ls -la" reads as a difference of two names: without a call, a value or a statement it is a command.
     telling = (ast.Call, ast.Constant, ast.stmt)
     return any(isinstance(node, telling) and not isinstance(node, ast.Expr) for node in ast.walk(tree))
+
+
+def _is_words(statement: ast.stmt) -> bool:
+    """Whether a line that parses is a command all the same: "cat /x/y" reads as a quotient of names nobody defined."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.BinOp):
+        return False
+    first: ast.AST = statement.value
+    while isinstance(first, ast.BinOp):
+        first = first.left
+    return isinstance(first, ast.Name) and shutil.which(first.id) is not None
 
 
 def _told(outcome: Outcome, say: Words) -> Done:
@@ -84,10 +101,16 @@ def _told(outcome: Outcome, say: Words) -> Done:
     data = {"tool": outcome.tool, "status": outcome.status}
     if outcome.status == "done":
         finished = msgspec.convert(outcome.output, Finished)
-        return Done(_report(finished, say), data={**data, **outcome.output})
+        report, told = _report(finished, say), {**data, **outcome.output}
+        if finished.exit_status == 0:
+            return Done(report, data=told)
+        code = "program_stopped" if finished.exit_status is None else "program_failed"
+        return Done(report, data=told, status="failed", problem=Problem(code, report.partition("\n")[0]))
     if outcome.status == "failed":
         return Done(say("code.not_run", reason=outcome.output), data=data, status="failed")
-    return Done(say(f"code.{outcome.status}", reason=outcome.reason or "-"), data=data, status="cancelled")
+    if outcome.status == "denied":
+        raise Failed("tool_denied", tool=outcome.tool, rule=outcome.reason or "-")
+    return Done(say("code.rejected", reason=outcome.reason or "-"), data=data, status="cancelled")
 
 
 def _report(finished: Finished, say: Words) -> str:

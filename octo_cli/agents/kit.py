@@ -136,7 +136,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished step. `text` is Markdown for a person, `data` JSON for the steps that follow."""
+    """A finished step. `text` is Markdown for a person, `data` JSON for the steps that follow.
+
+    `problem` is the error of one that failed and still has something to show.
+    """
 
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -144,6 +147,7 @@ class Done:
     insights: tuple[Insight, ...] = ()
     confidence: float | None = None
     status: StepStatus = "completed"
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
         confidence=done.confidence,
         seconds=round(seconds, 6),
         pauses=state.get("pauses", 0),
-        problem=problem,
+        problem=problem or done.problem,
         usage=models.usage(step.step_id) if models else None,
     )
     return {"results": {step.step_id: msgspec.to_builtins(result)}}

@@ -20,7 +20,7 @@ from typer import Option
 from typer.core import TyperCommand, TyperGroup
 
 from octo_cli import __version__
-from octo_cli.errors import OctoError, UsageError
+from octo_cli.errors import Failed, OctoError, UsageError
 from octo_cli.i18n import LANGUAGES, Language, Words, language_of_locale, words
 from octo_cli.settings import Settings, resolve
 from octo_cli.ui.typed import readable
@@ -32,9 +32,16 @@ class Caller:
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    cwd: Path = field(default_factory=Path.cwd)
     flags: dict[str, Any] = field(default_factory=dict)
     face: Any = None  # Set by the command that runs a thread: whoever talks is also who tells of a failure.
+    folder: Path | None = None  # Where to stand, if not in the folder of this process.
+
+    @cached_property
+    def cwd(self) -> Path:
+        try:
+            return self.folder or Path.cwd()
+        except FileNotFoundError as error:
+            raise Failed("folder_gone") from error
 
     @cached_property
     def settings(self) -> Settings:

@@ -111,16 +111,21 @@ def _known(name: str) -> Key:
 
 
 def _read(file: Path) -> "TOMLDocument":
+    import tomllib
+
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(file.read_bytes().decode("utf-8-sig"))
+        text = file.read_bytes().decode("utf-8-sig")
+        # tomlkit misnames what is wrong with some files; the settings are read with tomllib.
+        tomllib.loads(text)
+        return tomlkit.parse(text)
     except (FileNotFoundError, NotADirectoryError):
         return tomlkit.document()
     except OSError as exc:
         raise UsageError("config_unreadable", file=str(file), reason=exc.strerror or str(exc)) from exc
-    except (UnicodeDecodeError, TOMLKitError) as exc:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, TOMLKitError) as exc:
         raise UsageError("config_not_toml", file=str(file), reason=str(exc)) from exc
 
 

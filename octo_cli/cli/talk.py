@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -59,7 +60,10 @@ def ask(
     said = fit(_request(text, caller))
     from octo_cli import session
 
-    outcome = asyncio.run(session.ask(settings, _face(caller, settings, said), said, command))
+    face = _face(caller, settings, said)
+    # stdout is the face's alone: what a plug-in prints is no part of the answer.
+    with redirect_stdout(sys.stderr):
+        outcome = asyncio.run(session.ask(settings, face, said, command))
     raise typer.Exit(outcome.status)
 
 
@@ -77,7 +81,9 @@ def resume(
     command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
     from octo_cli import session
 
-    outcome = asyncio.run(session.resume(settings, _face(caller, settings, ""), command))
+    face = _face(caller, settings, "")
+    with redirect_stdout(sys.stderr):
+        outcome = asyncio.run(session.resume(settings, face, command))
     raise typer.Exit(outcome.status)
 
 

@@ -49,7 +49,7 @@ def outcome(result: StepResult, said: Words) -> str:
     """What came of one step: its text, or why there is none and what to type next."""
     if result.problem is not None:
         hint = f"\n→ {result.problem.hint}" if result.problem.hint else ""
-        return said("offline.step_failed", message=result.problem.message) + hint
+        return said("offline.step_failed", message=result.text or result.problem.message) + hint
     if result.agent == "search" and not result.data.get("hits"):
         # Whoever asks about the world and has it in no folder should know that nobody here can simply answer.
         return f"{result.text}\n\n{said('offline.connect_a_model')}"

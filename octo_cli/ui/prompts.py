@@ -35,6 +35,8 @@ _SEVERAL_LINES: Final = ("longtext", "list")
 _BACK: Final = "\0back"
 _MENU_LINES: Final = 4
 _SHORT: Final = 12
+# "ㅛ" is what the key of "y" writes on a Korean keyboard.
+_YES: Final = frozenset({"y", "yes", "네", "예", "ㅛ"})
 # A shorter number can be no beginning of an id.
 SHORTEST_REFERENCE: Final = 4
 # What stands in front of each line of a tool's call.
@@ -142,13 +144,18 @@ class Desk:
 
         return show
 
-    async def pick(self, options: Mapping[str, str], *, default: str | None = None) -> str:
-        """One of `options` (name → label) by number, name, label, or the first letters of either."""
+    async def pick(self, options: Mapping[str, str], *, default: str | None = None, yes: str | None = None) -> str:
+        """One of `options` (name → label) by number, name, label, or the first letters of either.
+
+        `yes` is what "y" means, `default` what Enter does.
+        """
         self.offer(options.values(), margin=2)
         while True:
             typed = (await self.line("  > ")).strip()
             if not typed and default is not None:
                 return default
+            if yes is not None and typed.casefold() in _YES:
+                return yes
             if (name := _named(typed, options)) is not None:
                 return name
             self.tell(self.say("form.pick_one", count=len(options)), margin=2, look=self.style.quiet)
@@ -334,7 +341,7 @@ class _Leave(_Form):
         names = ("approve", "edit", "reject", *(("run",) if may_be_allowed(self.question) else ()))
         options = {name: say(f"form.tool_{name}") for name in names}
         while True:
-            match await desk.pick({**options, "defer": say("form.defer")}):
+            match await desk.pick({**options, "defer": say("form.defer")}, yes="approve"):
                 case "approve":
                     return Answer("approve", doc_hash=self.question.doc_hash)
                 case "run":

@@ -197,6 +197,7 @@ def test_what_a_server_says_is_data(tmp_path: Path) -> None:
 FAILURES = {
     "calc.nothing": "mcp_tool_missing",
     "calc.add {a: 1}": "mcp_arguments_unreadable",
+    "calc.add {bad": "mcp_arguments_unreadable",
     'calc.add {"a": 1}': "mcp_arguments_missing",
     "mcp nobody.add {}": "mcp_server_unknown",
     "calc.fail": "mcp_failed",

@@ -101,7 +101,10 @@ def test_several_pages_in_english_and_those_that_failed(tmp_path: Path) -> None:
     assert "> Report within 14 days." in said.text
     assert "```" in said.text and '"rate": 3.5' in said.text  # noqa: PT018 (one block)
     assert "Could not be read:\n- The server answered with status 410:" in said.text
-    assert "octo config set web.allow\\_private 10.0.0.1" in said.text or "web.allow_private 10.0.0.1" in said.text
+    assert (
+        "octo config set web.allow\\_private --add 10.0.0.1" in said.text
+        or "web.allow_private --add 10.0.0.1" in said.text
+    )
 
 
 def test_an_address_may_lack_its_scheme_and_there_are_only_so_many(tmp_path: Path) -> None:
@@ -395,5 +398,5 @@ def test_octo_reads_a_page(octo: Octo, tmp_path: Path) -> None:
         assert f"<{site.url}/ko>" in said.json["result"]
         refused = octo("ask", f"http://127.0.0.2:{site.port}/ko 요약해줘")
     assert refused.status == 1
-    assert "octo config set web.allow_private 127.0.0.2" in refused.err
+    assert "octo config set web.allow_private --add 127.0.0.2" in refused.err
     assert "Traceback" not in refused.err

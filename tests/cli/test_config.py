@@ -153,7 +153,7 @@ def test_what_cannot_be_written_is_refused_and_the_file_stays(
     octo: Octo, kept: Path, command: list[str], code: str, named: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        _invoke(Caller(("config", *command), octo.environment, octo.folder))
+        _invoke(Caller(("config", *command), octo.environment, folder=octo.folder))
     assert refused.value.code == code
     said = worded(refused.value, words("en"))
     assert named in f"{said.message} {said.hint}"

@@ -374,3 +374,16 @@ def test_a_stream_that_is_closed(octo: Octo, closed: str) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, env=octo.environment, cwd=octo.folder, check=False)
     calm(done.stderr.decode())
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("command", [["ask", "hi"], ["agents", "list"]])
+def test_a_folder_that_is_gone_is_said(octo: Octo, command: list[str]) -> None:
+    gone = octo.folder / "gone"
+    gone.mkdir()
+    program = ("import os, sys; os.rmdir(os.getcwd()); from octo_cli.cli import run; sys.exit(run(sys.argv[1:]))",)
+    said = subprocess.run(
+        [sys.executable, "-c", *program, *command], cwd=gone, env=octo.environment, capture_output=True, check=False
+    )
+    assert (said.returncode, said.stdout) == (1, b"")
+    assert said.stderr.decode().splitlines()[-1].strip() == "→ cd ANOTHER-FOLDER"
+    calm(said.stderr.decode())

@@ -102,6 +102,9 @@ def test_an_agent_of_another_package_works_and_a_broken_one_is_left_out(fresh: F
         "plan": "agent_name_invalid",
     }
     assert "\x1b" not in listed.out
+    for command in (("agents", "list"), ("agents", "inspect", "email")):
+        told = fresh(*command)
+        assert ("Traceback" in told.err, "\x1b" in told.err, told.status) == (False, False, 0)
 
     text = "kim@example.com에게 내일 회의 건으로 메일 써줘"
     asked = fresh("ask", "--no-input", "--json", text)

@@ -82,8 +82,9 @@ def test_a_rule_denies(octo: Octo) -> None:
     config = Path(octo.environment["OCTO_HOME"]) / "config.toml"
     config.parent.mkdir(exist_ok=True)
     config.write_text('[approvals]\nallow = ["run_python"]\ndeny = ["run_python:*6*"]\n')
-    done = octo("ask", RUN, "--allow-tool", "run_python", "--json").json
-    assert done["plan"]["steps"][0]["status"] == "cancelled"
+    denied = octo("ask", RUN, "--allow-tool", "run_python", "--json")
+    assert (denied.status, denied.json["error"]["code"]) == (1, "tool_denied")
+    assert denied.json["plan"]["steps"][0]["status"] == "failed"
     assert audit(octo) == [("tool_denied", "system")]
 
 
@@ -109,6 +110,34 @@ def test_killed_while_it_runs_it_is_asked_for_again(octo: Octo) -> None:
     asked = octo("resume", "last", "--json")
     assert asked.status == 3
     assert "이미 실행되었을 수" in question(asked)["message"] or "may have happened" in question(asked)["message"]
+    assert [event for event, _ in audit(octo)] == ["tool_approved"]
+    assert octo("resume", "last", "--set", "code=print('second')").out.count("second") == 1
+    assert [event for event, _ in audit(octo)] == ["tool_approved", "tool_approved", "tool_ran"]
+
+
+def test_a_program_that_fails_is_a_failed_step_and_its_output_is_shown(octo: Octo) -> None:
+    code = "run this: print('half'); raise SystemExit(7)"
+    done = octo("ask", code, "--allow-tool", "run_python", "--json")
+    assert (done.status, done.json["status"], done.json["error"]["code"]) == (1, "failed", "program_failed")
+    assert ("half" in done.json["result"], "7" in done.json["result"]) == (True, True)
+
+
+def test_leave_that_is_gone_when_it_is_resumed_means_ask_and_not_deny(octo: Octo) -> None:
+    started, never = octo.folder / "started", octo.folder / "never"
+    os.mkfifo(started)
+    os.mkfifo(never)
+    config = Path(octo.environment["OCTO_HOME"]) / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text('[code]\nsandbox = "subprocess"\n')
+    code = f"run this: open({str(started)!r}, 'w').write('x'); open({str(never)!r}).read()"
+    running = octo.start("ask", code, "--allow-tool", "run_python")
+    with started.open() as pipe:
+        assert pipe.read() == "x"
+    os.kill(running.pid, signal.SIGTERM)
+    running.communicate()
+    asked = octo("resume", "last", "--json")
+    assert asked.status == 3
+    assert "may have happened already" in question(asked)["message"]
     assert [event for event, _ in audit(octo)] == ["tool_approved"]
     assert octo("resume", "last", "--set", "code=print('second')").out.count("second") == 1
     assert [event for event, _ in audit(octo)] == ["tool_approved", "tool_approved", "tool_ran"]
@@ -178,6 +207,14 @@ def test_allowed_for_the_run_it_goes_through(octo: Octo, writer: ModelServer) ->
     octo("ask", "--thread", "last", "write code that reads it back", "--json", *writer.flags)
     said = [(message["role"], message["content"]) for message in writer.requests[-1].body["messages"]]
     assert said[1:3] == [("user", "write code for me: a note"), ("assistant", "Written.")]
+
+
+def test_a_yes_at_a_terminal_runs_it(octo: Octo) -> None:
+    screen = octo.terminal("--lang", "en", "ask", "run this: print(6 * 7)")
+    screen.sees("1) run it")
+    screen.at("> ", "y\r")
+    status, said = screen.ends()
+    assert (status, "42" in said) == (0, True)
 
 
 @pytest.mark.parametrize(("language", "later"), [("ko", "나중에"), ("en", "later")])

@@ -145,7 +145,7 @@ async def work(task: Task, kit: Kit) -> Done | Call:
 
 def _asked(text: str, servers: Sequence[str]) -> _Asked:
     known = "|".join(re.escape(name) for name in sorted(servers, key=len, reverse=True))
-    named = re.search(rf"(?<![\w.-])({known})(?:(?:\.|__)([A-Za-z0-9_./-]+))?\s*(\{{.*\}})?", text, re.S)
+    named = re.search(rf"(?<![\w.-])({known})(?:(?:\.|__)([A-Za-z0-9_./-]+))?\s*(\{{.*\}}|\{{.*)?", text, re.S)
     if named:
         return _Asked(named[1], (named[2] or "").rstrip(".") or None, named[3] or "")
     if unknown := re.search(r"\bmcp\s+([A-Za-z0-9_-]+)(?:\.|__)", text):
