@@ -36,7 +36,8 @@ from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.errors import ModelError
 from octo_cli.reasoning.models.metering import working_on
 from octo_cli.values.contact import mask_rrn
-from octo_cli.wire.events import StepProgress
+from octo_cli.values.text import one_line
+from octo_cli.wire.events import StepProgress, Warned
 from octo_cli.wire.forms import Answer
 from octo_cli.wire.work import Problem
 
@@ -132,6 +133,10 @@ class Gate(AgentMiddleware[Any, Any, Any]):
         kit.tell(progress)
         call = Call(tool.name, wanted["args"], why=_said_beside(request.state["messages"]))
         settled = await _settled(tool, call, caller, key=runtime.execution_info.task_id)
+        if settled.pauses and settled.outcome.status == "failed":
+            # The person said yes to it, and only the model would hear why nothing came of it.
+            reason = one_line(str(settled.outcome.output))
+            kit.tell(Warned("tool_failed", say("warning.tool_failed", tool=tool.name, reason=reason)))
         return settled.command(wanted["id"])
 
 

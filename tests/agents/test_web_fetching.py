@@ -259,7 +259,7 @@ def test_an_encrypted_page_leads_to_no_open_one() -> None:
 def test_a_redirect_is_checked_like_the_first_address(to: str, status: int) -> None:
     with serving({"/secret": page("secret")}) as site:
         site.pages["/"] = redirect(to.format(port=site.port), status)
-        assert refusal(f"{site.url}/").code == "web_private"
+        assert refusal(f"{site.url}/").code == "web_led_inside"
         assert site.paths == ["/"]
 
 

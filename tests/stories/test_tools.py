@@ -171,8 +171,10 @@ def test_a_file_is_written_only_as_it_was_shown(octo: Octo, writer: ModelServer)
     assert ("+0" in asked["preview"], "For you." in asked["message"], note.exists()) == (True, True, False)
     # Somebody else writes the file meanwhile: what was approved is not what would happen now.
     note.write_text("mine\n")
-    again = question(octo("resume", "last", "--approve", "--json", *writer.flags))
+    refused = octo("resume", "last", "--approve", "--json", *writer.flags)
+    again = question(refused)
     assert note.read_text() == "mine\n"
+    assert [warning["code"] for warning in refused.json["warnings"]] == ["tool_failed"]
     assert "-mine\n+1" in again["preview"]
     done = octo("resume", "last", "--approve", "--json", *writer.flags)
     assert (done.status, done.json["result"], note.read_text()) == (0, "Written.", "1\n")

@@ -102,9 +102,15 @@ class Fetcher:
     async def _followed(self, url: httpx.URL, *, obey: bool, most: int | None = None) -> Fetched:
         asked = url
         for _ in range(MOST_REDIRECTS + 1):
-            if obey:
-                await self._heed_robots(url)
-            answer = await self._answered(url, most)
+            try:
+                if obey:
+                    await self._heed_robots(url)
+                answer = await self._answered(url, most)
+            except Failed as exc:
+                if exc.code == "web_private" and url != asked:
+                    # Whose address it is, the site chose and not the person: nothing to allow is offered.
+                    raise Failed("web_led_inside", to=shown(str(url))) from exc
+                raise
             if isinstance(answer, Fetched):
                 return msgspec.structs.replace(answer, url=str(asked))
             if url.scheme == "https" and answer.scheme == "http":
