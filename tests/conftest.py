@@ -15,6 +15,9 @@ import pytest
 from tests.models import model_server as model_server
 
 NOW = "2026-11-21T10:00:00+09:00"
+# The keyring of whoever runs the tests is not theirs to read or write, in this process either.
+NO_KEYRING = "keyring.backends.null.Keyring"
+os.environ["PYTHON_KEYRING_BACKEND"] = NO_KEYRING
 LEASE = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
 # What the lease still needs after that sentence.
 REST = {
@@ -136,8 +139,7 @@ def octo(tmp_path: Path) -> Octo:
     kept = {
         name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ
     }
-    # The keyring of whoever runs the tests is not theirs to read or write.
-    kept["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    kept["PYTHON_KEYRING_BACKEND"] = NO_KEYRING
     return Octo(
         folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
     )

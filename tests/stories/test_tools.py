@@ -129,7 +129,8 @@ def test_leave_that_is_gone_when_it_is_resumed_means_ask_and_not_deny(octo: Octo
     config = Path(octo.environment["OCTO_HOME"]) / "config.toml"
     config.parent.mkdir(exist_ok=True)
     config.write_text('[code]\nsandbox = "subprocess"\n')
-    code = f"run this: open({str(started)!r}, 'w').write('x'); open({str(never)!r}).read()"
+    # By their names alone: a path may hold a word that looks dangerous, and a dangerous call asks in spite of leave.
+    code = f"run this: open({started.name!r}, 'w').write('x'); open({never.name!r}).read()"
     running = octo.start("ask", code, "--allow-tool", "run_python")
     with started.open() as pipe:
         assert pipe.read() == "x"
