@@ -137,8 +137,9 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StorageError: "storage_too_new" for a later Octo's file, "storage_corrupt" for another program's."""
-    found = schema_version(connection)
+    # The tables first: between two looks another process may make its own, and they would pass for a stranger's.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = schema_version(connection) if "octo_schema" in tables else 0
     if not found and tables - _LANGGRAPH_TABLES:
         raise StorageError("storage_corrupt", path=str(path), detail="another program's tables")
     if found > VERSION:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -375,6 +376,8 @@ def test_a_first_big_index_says_how_far_it_is(octo: Octo) -> None:
     for number in range(400):
         (octo.folder / f"n{number}.txt").write_text(f"고래 {number}", encoding="utf-8")
     (octo.folder / ".octo.toml").write_text('[search]\nfolders = ["."]\n', encoding="utf-8")
+    # What was written within the last two seconds is read once more.
+    time.sleep(2.1)
     first = octo("ask", "내 메모에서 고래 찾아줘", "--events")
     progress = [event["message"] for event in first.events if event["type"] == "step_progress"]
     assert progress == [f"파일을 읽어 색인을 만듭니다: {done}/400" for done in (100, 200, 300, 400)]

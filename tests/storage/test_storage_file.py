@@ -71,9 +71,8 @@ def test_four_processes_make_one_new_file_together(tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        for process in processes:
-            process.communicate()
-        assert [process.returncode for process in processes] == [0] * 4
+        said = [process.communicate()[1] for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4, said
         with open_storage(path) as storage:
             assert sorted(record.thread_id for record in storage.threads()) == ["t0", "t1", "t2", "t3"]
 
