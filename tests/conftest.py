@@ -12,6 +12,9 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.databases import address as address
+from tests.databases import database as database
+from tests.databases import server as server
 from tests.models import model_server as model_server
 
 NOW = "2026-11-21T10:00:00+09:00"

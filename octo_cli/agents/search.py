@@ -102,7 +102,7 @@ def _shelf(kit: Kit) -> "Shelf":
         papers[record.document_id] = Paper(
             record.document_id, record.title, record.version, Path(record.path), record.doc_hash, load
         )
-    return Shelf(f"{kit.settings.database}:{user}", tuple(papers.values()))
+    return Shelf(f"{kit.settings.database.name}:{user}", tuple(papers.values()))
 
 
 def _embedder(settings: "Settings") -> "Embedder | None":

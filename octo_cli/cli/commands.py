@@ -92,6 +92,7 @@ class Caller:
 
 
 def shared(
+    postgres: Annotated[str | None, Option("--postgres", metavar="URL")] = None,
     sqlite: Annotated[str | None, Option("--sqlite", metavar="PATH")] = None,
     model: Annotated[str | None, Option("--model", metavar="NAME")] = None,
     base_url: Annotated[str | None, Option("--base-url", metavar="URL")] = None,

@@ -216,7 +216,6 @@ def _values(settings: Settings) -> dict[str, Any]:
         "format": settings.format,
         "user": settings.user,
         "model": settings.model,
-        "database.sqlite": settings.database,
         "documents.folder": settings.documents,
         "mcp.file": settings.mcp_file,
         "agents.disabled": settings.disabled_agents,
@@ -224,6 +223,7 @@ def _values(settings: Settings) -> dict[str, Any]:
         "questions.on_timeout": settings.on_timeout,
     }
     sections = {
+        "database": settings.database,
         "model": settings.models,
         "approvals": settings.approvals,
         "search": settings.search,

@@ -188,12 +188,16 @@ def _config(visit: Visit) -> Iterator[Finding]:
 def _database(visit: Visit) -> Iterator[Finding]:
     from octo_cli.storage import open_storage
 
-    path = visit.caller.settings.database
-    if not path.exists():
+    settings = visit.caller.settings.database._replace(connect_timeout=2, statement_timeout=2)
+    path = settings.sqlite
+    if not settings.postgres and not path.exists():
         yield visit.finds("ok", "database_none", path=path)
         return
-    with open_storage(path, create=False, timeout=2) as storage:
+    with open_storage(settings, create=False) as storage:
         storage.check()
+    if settings.postgres:
+        yield visit.finds("ok", "database_server", path=settings.name)
+        return
     yield visit.finds("ok", "database_ok", path=path, size=_size(path.stat().st_size))
 
 

@@ -96,7 +96,7 @@ class Engine:
         is changed then), StorageError and ModelError when `Continue` may succeed later.
         """
         storage = await self._open()
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
                 async with aclosing(run.events(turn)) as events:
@@ -105,7 +105,7 @@ class Engine:
 
     async def summary(self, thread_id: str) -> Summary:
         """The thread as it stands, as the contract's one object."""
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             record = await self.record(thread_id)
             state = await self.state(thread_id)
             details = await asyncio.to_thread((await self._open()).thread_details, thread_id)
@@ -136,7 +136,7 @@ class Engine:
 
     async def _find_questions(self, storage: Storage, thread_id: str) -> None:
         """Put down what a dead run was asking. The thread stays `active`: the next run makes sure of it."""
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id):
                 questions = questions_of(await self.state(thread_id), thread_id)
                 await asyncio.to_thread(storage.put_questions, thread_id, questions)
@@ -182,7 +182,7 @@ class Engine:
         """The conversation, plan, questions and documents of a thread, now or at a checkpoint."""
         storage = await self._open()
         thread_id = await asyncio.to_thread(storage.resolve, ref)
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             record = await self.record(thread_id)
             checkpoint = (await (await self._history(thread_id)).find(at)).root_id if at else None
             state = await self.state(thread_id, checkpoint)
@@ -192,14 +192,14 @@ class Engine:
     async def history(self, ref: str) -> tuple[CheckpointRecord, ...]:
         """Every checkpoint of a thread, oldest first, the agents' own among them."""
         thread_id = await self.resolve(ref)
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             return (await self._history(thread_id)).records
 
     async def rollback(self, thread_id: str, to: str) -> CheckpointRecord:
         """Make the checkpoint `to` (an id, its beginning, or a stage's name) the thread's head. Nothing is erased."""
         storage = await self._open()
         now = self.settings.now()
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id):
                 history = await self._history(thread_id)
                 target = await history.find(to)
@@ -221,7 +221,7 @@ class Engine:
         """A new thread with the same past, up to checkpoint `at`; the original is untouched."""
         storage = await self._open()
         source = await asyncio.to_thread(storage.resolve, ref)
-        with storage_errors(self.settings.database):
+        with storage_errors(self.settings.database.name):
             original = await self.record(source)
             until = (await (await self._history(source)).find(at)).record.checkpoint_id if at else None
             target, now = secrets.token_hex(8), self.settings.now()

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from octo_cli.engine.answers import bound, check
-from octo_cli.engine.views import questions_of, summarised, thread_status
+from octo_cli.engine.views import questions_of, said_in, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, ModelError, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, said, words
 from octo_cli.settings import OFFLINE
@@ -239,6 +239,7 @@ class Run:
         # One transaction is one wait for the disk, and nobody sees a thread that waits without its question.
         with self.lease.ending():
             self.storage.put_questions(self.thread_id, questions)
+            self.storage.keep_messages(self.thread_id, said_in(state))
             self._touch(thread_status(state, questions), active_seconds=seconds, turn_usage=self._spent)
         record = self.storage.thread(self.thread_id)
         assert record is not None  # it was updated just now

@@ -87,7 +87,7 @@ def inspected(record: ThreadRecord, state: "StateSnapshot", usage: Usage | None)
         checkpoint_id=_checkpoint_id(state),
         intent=_read(values, "intent", Intent),
         plan=plan,
-        messages=msgspec.convert(values.get("messages") or [], tuple[Message, ...]),
+        messages=said_in(state),
         interrupts=questions,
         documents=tuple(msgspec.convert(values.get("documents") or {}, dict[str, Artifact]).values()),
         answer=(values.get("aggregated") or {}).get("final_answer", ""),
@@ -150,3 +150,8 @@ def _read(values: dict[str, Any], key: str, kind: type) -> Any:
 
 def _checkpoint_id(state: "StateSnapshot") -> str | None:
     return state.config.get("configurable", {}).get("checkpoint_id")
+
+
+def said_in(state: "StateSnapshot") -> tuple[Message, ...]:
+    """The conversation as the graph has it."""
+    return msgspec.convert(state.values.get("messages") or [], tuple[Message, ...])

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar, get_args
 
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Language, language_of, language_of_locale
+from octo_cli.settings.databases import DatabaseSettings
 from octo_cli.settings.keys import FORMATS, KEYS, Key, is_list
 from octo_cli.settings.readers import Place, Source, duration, length
 from octo_cli.settings.sections import (
@@ -34,6 +35,7 @@ __all__ = [
     "ApprovalSettings",
     "CodeSettings",
     "DataSettings",
+    "DatabaseSettings",
     "Folders",
     "Key",
     "ModelSettings",
@@ -81,7 +83,7 @@ class Settings:
 
     folders: Folders
     config_file: Path
-    database: Path
+    database: DatabaseSettings
     workspace: Path
     lang: Language | None
     user: str
@@ -121,7 +123,10 @@ class Settings:
         Typed without them, it would go on with another mind. A command that names a model of its own keeps it, and
         gets the address only if that is of the same provider. What was done once is not done twice.
         """
-        given = {"model": ("--model", self.models.name), "model.base_url": ("--base-url", self.models.base_url or "")}
+        given = {
+            "model": ("--model", self.models.name),
+            "model.base_url": ("--base-url", self.models.base_url or ""),
+        }
         flags = {
             name: f" {flag} {shlex.quote(value)}"
             for name, (flag, value) in given.items()
@@ -164,7 +169,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
     return Settings(
         folders=folders,
         config_file=config_file,
-        database=value["database.sqlite"] or folders.data / "octo.db",
+        database=_database({**value, "database.sqlite": value["database.sqlite"] or folders.data / "octo.db"}, found),
         workspace=cwd,
         lang=value["lang"],
         user=value["user"] or _login_name(environment),
@@ -240,13 +245,35 @@ def write_private(path: Path, content: bytes) -> None:
 _BY_NAME: Final = {key.name: key for key in KEYS}
 
 
-Section = TypeVar("Section", ModelSettings, ApprovalSettings, SearchSettings, WebSettings, CodeSettings, DataSettings)
+Section = TypeVar(
+    "Section",
+    DatabaseSettings,
+    ModelSettings,
+    ApprovalSettings,
+    SearchSettings,
+    WebSettings,
+    CodeSettings,
+    DataSettings,
+)
 
 
 def _section(kind: type[Section], name: str, values: Mapping[str, Any]) -> Section:
     """The members of a section that were given; the others keep the section's own defaults."""
     given = {member: values.get(f"{name}.{member}") for member in kind._fields}
     return kind(**{member: value for member, value in given.items() if value is not None})
+
+
+_NEAREST_FIRST: Final = get_args(Source)
+
+
+def _database(values: Mapping[str, Any], found: Mapping[str, tuple[Any, Source]]) -> DatabaseSettings:
+    """The file or the server, whichever was named closer to the command. Raises UsageError where both were."""
+    settings = _section(DatabaseSettings, "database", values)
+    file, server = found["database.sqlite"][1], found["database.postgres"][1]
+    if file == server != "default":
+        raise UsageError("two_databases", file=settings.sqlite, server=settings.name)
+    nearest = min(file, server, key=_NEAREST_FIRST.index)
+    return settings if nearest == server else settings._replace(postgres=None)
 
 
 class _Layer(NamedTuple):

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from octo_cli.i18n import LANGUAGES
 from octo_cli.settings import readers as read
+from octo_cli.settings.databases import postgres_address
 
 FORMATS: Final = ("chat", "json")
 _MOST_SECONDS: Final = 3600
@@ -38,6 +39,10 @@ KEYS: Final = (
     Key("format", read.choice(*FORMATS), safe=True),
     Key("user", read.text, flag="user", variable="OCTO_USER"),
     Key("database.sqlite", read.path, flag="sqlite", variable="OCTO_SQLITE"),
+    Key("database.postgres", postgres_address, flag="postgres", variable="OCTO_POSTGRES_URL"),
+    Key("database.connect_timeout", read.number(1, _MOST_SECONDS)),
+    Key("database.statement_timeout", read.number(1, _MOST_SECONDS)),
+    Key("database.encrypt", read.yes_or_no),
     Key("documents.folder", read.path),
     Key("questions.expire_after", read.span),
     Key("questions.on_timeout", read.choice("defer", "reject")),

@@ -4,15 +4,15 @@ The index (everything but the checkpointer) is synchronous and imports neither a
 quick. Its methods may be called from any thread; `database` says when they must not be called on an event loop's.
 """
 
-from pathlib import Path
 from types import TracebackType
 
-from octo_cli.errors import StorageError
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.audit import Audit, AuditEntry, AuditRow
 from octo_cli.storage.checkpoints import CheckpointRow, Checkpoints
-from octo_cli.storage.database import Database, open_database
+from octo_cli.storage.database import Database
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
+from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.threads import ThreadDetails, Threads
@@ -33,23 +33,20 @@ __all__ = [
 ]
 
 
-class Storage(Threads, Questions, Audit, Papers, Leases, Checkpoints):
+class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
-    def path(self) -> Path:
-        return self._database.path
+    def name(self) -> str:
+        """The database as it is shown."""
+        return self._database.name
 
     def check(self) -> None:
-        """Look at every page and take the write lock once. Raises StorageError when the database is not sound."""
-        ((verdict,), *_) = self._database.read("PRAGMA quick_check(1)")
-        if verdict != "ok":
-            raise StorageError("storage_corrupt", path=str(self.path), detail=str(verdict))
-        with self._database.write():
-            pass
+        """Look at all there is and write once. Raises StorageError when the database is not sound."""
+        self._database.check()
 
     def close(self) -> None:
         self._database.close()
@@ -63,12 +60,18 @@ class Storage(Threads, Questions, Audit, Papers, Leases, Checkpoints):
         self.close()
 
 
-def open_storage(path: Path, *, create: bool = True, timeout: float = 30) -> Storage:
-    """Open the database file at `path`, bringing an older one up to date.
+def open_storage(settings: DatabaseSettings, *, create: bool = True) -> Storage:
+    """Open the database, bringing an older one up to date.
 
     A missing file is made with mode 0600, its folder with 0700; with `create=False` it stands for an empty store and is
-    not made. `timeout` is how many seconds another process's write is waited for.
-    Raises StorageError: storage_corrupt, storage_read_only, storage_full, storage_busy, storage_unreachable,
-    storage_too_new, each with `path`.
+    not made. Raises StorageError: storage_corrupt, storage_read_only, storage_full, storage_busy, storage_unreachable,
+    storage_too_new, and of a server storage_refused, storage_no_database, storage_no_rights, each with `path`.
     """
-    return Storage(open_database(path, create=create, timeout=timeout))
+    if settings.postgres:
+        # The driver costs a file's users nothing.
+        from octo_cli.storage.postgres import PostgresDatabase
+
+        return Storage(PostgresDatabase(settings))
+    from octo_cli.storage.sqlite import open_file
+
+    return Storage(open_file(settings, create=create))

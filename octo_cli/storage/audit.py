@@ -57,7 +57,7 @@ class Audit:
         """
         if not entries:
             return False
-        with self._database.write() as run:
+        with self._database.write(key, *(entry.thread_id for entry in entries)) as run:
             if run("SELECT 1 FROM octo_audit WHERE entry_key = ? LIMIT 1", (key,)).fetchone():
                 return False
             for part, entry in enumerate(entries):

@@ -1,12 +1,13 @@
-"""LangGraph's checkpoints in the same file: the saver for a run, and what is done to them as plain rows.
+"""LangGraph's checkpoints in the same database: the saver for a run, and what is done to them as plain rows.
 
 Only `checkpointer` imports LangGraph. Checkpoint ids are UUIDv6: their text order is their order in time.
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -15,12 +16,7 @@ from octo_cli.storage.database import Database, Run
 from octo_cli.storage.faults import storage_errors
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-_COLUMNS: Final = {
-    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
-    "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
-}
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
 class CheckpointRow(Struct, frozen=True):
@@ -36,7 +32,7 @@ class Checkpoints:
     _database: Database
 
     @asynccontextmanager
-    async def checkpointer(self) -> AsyncIterator["AsyncSqliteSaver"]:
+    async def checkpointer(self) -> AsyncIterator["BaseCheckpointSaver[str]"]:
         """A saver that is set up, on a connection of its own, closed at the end whatever happens.
 
         Storage errors raised inside the block, the saver's own included, leave it as StorageError. While it is open the
@@ -44,11 +40,9 @@ class Checkpoints:
         """
         # Read once, when LangGraph is first imported; without it whoever can write the file can run code.
         os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
-        from octo_cli.storage.saver import open_saver
-
         database = self._database
-        with storage_errors(database.path), database.beside_checkpointer():
-            async with open_saver(database.location, busy_timeout=database.timeout) as saver:
+        with storage_errors(database.name), database.beside_checkpointer():
+            async with database.open_saver() as saver:
                 yield saver
 
     def checkpoint_rows(self, thread_id: str) -> list[CheckpointRow]:
@@ -56,12 +50,12 @@ class Checkpoints:
         if not self._database.has_table("checkpoints"):
             return []
         rows = self._database.read(
-            "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata FROM checkpoints"
+            "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CAST(metadata AS TEXT) FROM checkpoints"
             " WHERE thread_id = ? ORDER BY checkpoint_id, checkpoint_ns",
             thread_id,
         )
         return [
-            CheckpointRow(ns, checkpoint_id, parent_id, self._database.decode(metadata or b"{}", dict[str, Any]))
+            CheckpointRow(ns, checkpoint_id, parent_id, self._database.decode(metadata or "{}", dict[str, Any]))
             for ns, checkpoint_id, parent_id, metadata in rows
         ]
 
@@ -77,15 +71,19 @@ class Checkpoints:
             if until is None:
                 return 0
             raise NotFound("checkpoint_not_found", ref=until, thread=source)
-        with self._database.write() as run:
+        whole, (checkpoints, *blobs, writes) = self._database.checkpoint_tables, self._database.checkpoint_tables
+        with self._database.write(source, target) as run:
+            copy = partial(_copy, run, whole, source, target)
+            # What channels held lies apart on a server: a value that only later checkpoints had does no harm.
+            for table in blobs:
+                copy(table)
             if until is None or _is_newest(run, source, until):
-                copied = _copy(run, "checkpoints", source, target)
-                _copy(run, "writes", source, target)
-            else:
-                copied = _copy(run, "checkpoints", source, target, "AND checkpoint_id <= ?", until)
-                # Writes that led to a checkpoint among those copied; the others came after `until`.
-                led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
-                _copy(run, "writes", source, target, f"AND checkpoint_id IN ({led_on})", target)
+                copy(writes)
+                return copy(checkpoints)
+            copied = copy(checkpoints, "AND checkpoint_id <= ?", until)
+            # Writes that led to a checkpoint among those copied; the others came after `until`.
+            led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
+            copy(writes, f"AND checkpoint_id IN ({led_on})", target)
         return copied
 
 
@@ -101,7 +99,9 @@ def _is_newest(run: Run, thread_id: str, checkpoint_id: str) -> bool:
     return run(newer, (thread_id, checkpoint_id)).fetchone() is None
 
 
-def _copy(run: Run, table: str, source: str, target: str, only: str = "", *values: str) -> int:
-    columns = _COLUMNS[table]
+def _copy(
+    run: Run, tables: Mapping[str, str], source: str, target: str, table: str, only: str = "", *values: str
+) -> int:
+    columns = tables[table]
     sql = f"INSERT INTO {table} (thread_id, {columns}) SELECT ?, {columns} FROM {table} WHERE thread_id = ? {only}"
     return run(sql, (target, source, *values)).rowcount

@@ -1,4 +1,7 @@
-"""SQLite's and the file system's errors as Octo's own. The one place where foreign storage errors are read."""
+"""The databases' and the file system's errors as Octo's own: the one place where foreign storage errors are read.
+
+SQLite's are read here; PostgreSQL's in `postgres.faults`, which only a process that uses a server loads.
+"""
 
 import errno
 import os
@@ -37,21 +40,31 @@ _DAMAGE: Final = ("no such table", "no such column", "Could not decode to UTF-8"
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Raise sqlite3's errors, LangGraph's saver's included, as `StorageError(code, path=, detail=)`.
+def storage_errors(name: str) -> Iterator[None]:
+    """Raise a database's errors, LangGraph's savers' included, as `StorageError(code, path=name, detail=)`.
 
-    An error that says nothing about the file (wrong SQL, a broken constraint) is a defect and passes unchanged.
+    `name` is the database as it is shown. An error that says nothing about the database (wrong SQL, a broken
+    constraint) is a defect and passes unchanged.
     """
     try:
         yield
     except sqlite3.Error as exc:
-        code = _code(exc, path)
+        code = _code(exc, Path(name))
         if code is None:
             raise
-        raise StorageError(code, path=str(path), detail=str(exc)) from exc
+        raise StorageError(code, path=name, detail=str(exc)) from exc
     except UnicodeDecodeError as exc:
         # A flipped byte inside a page that SQLite itself had no reason to doubt.
-        raise StorageError("storage_corrupt", path=str(path), detail=str(exc)) from exc
+        raise StorageError("storage_corrupt", path=name, detail=str(exc)) from exc
+    except Exception as exc:
+        if not type(exc).__module__.startswith("psycopg"):
+            raise
+        from octo_cli.storage.postgres.faults import told
+
+        if (error := told(exc, name)) is None:
+            raise
+        # The driver's own words may hold the address with its password.
+        raise error from None
 
 
 @contextmanager

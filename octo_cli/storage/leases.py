@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from octo_cli.errors import StorageError, ThreadBusy
 from octo_cli.storage.database import Database, Row, Run
-from octo_cli.storage.moments import stamp, wall_clock
+from octo_cli.storage.moments import stamp
 from octo_cli.storage.owners import Owner, is_dead, this_process
 
 TTL: Final = timedelta(seconds=30)
@@ -48,7 +48,7 @@ class Lease:
         """
         if self.given_back:
             return
-        with self._database.write() as run:
+        with self._database.write(self.thread_id) as run:
             renewed = run(
                 "UPDATE octo_leases SET expires_at = ? WHERE thread_id = ? AND token = ?",
                 (stamp(now + TTL), self.thread_id, self._token),
@@ -65,7 +65,7 @@ class Lease:
     @contextmanager
     def ending(self) -> Iterator[None]:
         """Give the lease back together with what is written inside: all of it happens, or nothing does."""
-        with self._database.write() as run:
+        with self._database.write(self.thread_id) as run:
             yield
             run("DELETE FROM octo_leases WHERE thread_id = ? AND token = ?", (self.thread_id, self._token))
         self.given_back = True
@@ -87,7 +87,7 @@ class Leases:
     def take_lease(self, thread_id: str, *, now: datetime) -> Lease:
         """Raises ThreadBusy "thread_busy" (thread, host, pid, since) while someone alive holds it, this process too."""
         token, owner = os.urandom(16).hex(), this_process()
-        with self._database.write() as run:
+        with self._database.write(thread_id) as run:
             refuse_if_held(run, thread_id, now)
             run("DELETE FROM octo_leases WHERE thread_id = ?", (thread_id,))
             run(
@@ -102,7 +102,7 @@ class Leases:
     def holder(self, thread_id: str, *, now: datetime | None = None) -> Holder | None:
         """Who runs the thread, if anyone alive does."""
         rows = self._database.read(f"SELECT {_COLUMNS} FROM octo_leases WHERE thread_id = ?", thread_id)
-        return _live_holder(rows[0], now or wall_clock()) if rows else None
+        return _live_holder(rows[0], now or self._database.now()) if rows else None
 
 
 def held_threads(database: Database, now: datetime) -> set[str]:

@@ -65,7 +65,7 @@ class Papers:
         another one was made is a new version. A version number that is taken already gives way to the next one.
         """
         fields = msgspec.json.encode(draft.fields).decode()
-        with self._database.write() as run:
+        with self._database.write(draft.document_id) as run:
             newest = run(
                 f"SELECT {_WHOLE} FROM octo_documents WHERE document_id = ? AND thread_id = ?"
                 " ORDER BY version DESC LIMIT 1",
@@ -85,7 +85,7 @@ class Papers:
 
     def give_up_document(self, document_id: str, version: int) -> None:
         """Its file could not be written: the next try may be at another place. A finished one stays."""
-        with self._database.write() as run:
+        with self._database.write(document_id) as run:
             run(
                 "DELETE FROM octo_documents WHERE document_id = ? AND version = ? AND finished_at IS NULL",
                 (document_id, version),
@@ -96,7 +96,7 @@ class Papers:
 
         Raises NotFound "document_not_found" if never reserved.
         """
-        with self._database.write() as run:
+        with self._database.write(document_id) as run:
             row = run(
                 "SELECT version, thread_id FROM octo_documents WHERE document_id = ? AND doc_hash = ?"
                 " ORDER BY version DESC LIMIT 1",

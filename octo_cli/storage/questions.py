@@ -11,7 +11,7 @@ from octo_cli.storage.moments import restamp, stamp
 from octo_cli.wire.forms import Question
 
 # One run puts its questions in the order of their steps, often at the same instant.
-_OLDEST_FIRST: Final = "ORDER BY created_at, rowid"
+_OLDEST_FIRST: Final = "ORDER BY created_at, thread_id, place"
 
 
 class Questions:
@@ -23,12 +23,12 @@ class Questions:
         A question that was open already keeps its first `created_at` and `expires_at`: answering its neighbour re-asks
         it, and must not move its deadline.
         """
-        with self._database.write() as run:
+        with self._database.write(thread_id) as run:
             known = self._known(run, thread_id, {question.id for question in questions})
             stored = [_first_seen(question, known) for question in questions]
             run("DELETE FROM octo_questions WHERE thread_id = ?", (thread_id,))
-            for question in stored:
-                _insert(run, thread_id, question, known)
+            for place, question in enumerate(stored):
+                _insert(run, thread_id, question, known, place)
             run("UPDATE octo_threads SET pending = ? WHERE thread_id = ?", (len(stored), thread_id))
         return stored
 
@@ -74,13 +74,15 @@ def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]
     return msgspec.structs.replace(question, created_at=first.created_at, expires_at=first.expires_at)
 
 
-def _insert(run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]]) -> None:
+def _insert(
+    run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]], place: int
+) -> None:
     _, timed_out_at = known.get(question.id, (None, None))
     run(
-        "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, question)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, place,"
+        " question) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             *(thread_id, question.id, restamp(question.created_at), restamp(question.expires_at or "") or None),
-            *(timed_out_at, msgspec.json.encode(question).decode()),
+            *(timed_out_at, place, msgspec.json.encode(question).decode()),
         ),
     )

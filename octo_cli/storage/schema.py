@@ -1,12 +1,12 @@
-"""The tables, as one text to read, and how an older file becomes a current one.
+"""The tables, as one text to read, and how an older database becomes a current one.
 
-Times are `moments.stamp` text. JSON is text. LangGraph's `checkpoints` and `writes` are in the same file, its own.
-Plain SQL on purpose: another database can take it with its own placeholders.
+Times are `moments.stamp` text. JSON is text. LangGraph's own tables are in the same database. The text is SQLite's;
+`for_postgres` says what PostgreSQL reads in its place. What only one of them has stands in a migration of its own.
 """
 
-import sqlite3
-from pathlib import Path
-from typing import Final
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
 
 from octo_cli.errors import StorageError
 
@@ -120,49 +120,98 @@ ALTER TABLE octo_threads ADD COLUMN past_usage TEXT;
 # The mind of the run that goes on or was the last: "offline", or the model it was told to ask.
 _MODEL: Final = "ALTER TABLE octo_threads ADD COLUMN model TEXT"
 
-# Migration n takes a file from version n to n + 1. A released one is never edited; no literal in one holds a semicolon.
-MIGRATIONS: Final = (_FIRST, _USAGE, _MODEL)
+# Questions in the order in which a run put them: those of one instant have no other.
+_PLACES: Final = """
+ALTER TABLE octo_questions ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
+DROP INDEX octo_questions_oldest;
+CREATE INDEX octo_questions_order ON octo_questions (created_at, thread_id, place);
+"""
+
+# What is known of the database as a whole.
+_PROPERTIES: Final = """
+CREATE TABLE octo_properties (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+# What was said, message by message, so that neither search nor memory reads a checkpoint. digest: of this message and
+# the one before it, so branches share what they have in common. current: 0 on a branch that was left.
+# indexed on the thread: whether all its messages are here; of older threads they still are in checkpoints alone.
+_MESSAGES: Final = """
+CREATE TABLE octo_messages (
+    thread_id TEXT NOT NULL,
+    digest    TEXT NOT NULL,
+    place     INTEGER NOT NULL,
+    current   INTEGER NOT NULL,
+    speaker   TEXT NOT NULL,
+    at        TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    PRIMARY KEY (thread_id, digest)
+);
+CREATE INDEX octo_messages_place ON octo_messages (thread_id, current, place);
+ALTER TABLE octo_threads ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
+"""
+
+# What a thread was about, in a few sentences and in one. turns: how many it had when they were written.
+_MEMORY: Final = """
+CREATE TABLE octo_summaries (
+    thread_id TEXT NOT NULL,
+    length    TEXT NOT NULL,
+    turns     INTEGER NOT NULL,
+    made_by   TEXT NOT NULL,
+    at        TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    PRIMARY KEY (thread_id, length)
+);
+ALTER TABLE octo_threads ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+"""
+
+
+class Migration(NamedTuple):
+    """`both` in either dialect, then what only one of them is told."""
+
+    both: str
+    sqlite: str = ""
+    postgres: str = ""
+
+
+# Migration n takes a database from version n to n + 1. A released one is never edited; no literal in one holds a
+# semicolon. The first three were released before there was a server to run on.
+MIGRATIONS: Final = (
+    Migration(_FIRST),
+    Migration(_USAGE),
+    Migration(_MODEL),
+    Migration(_PLACES + _PROPERTIES + _MESSAGES + _MEMORY),
+)
 VERSION: Final = len(MIGRATIONS)
 # A bare LangGraph saver's file may become Octo's.
-_LANGGRAPH_TABLES: Final = frozenset({"checkpoints", "writes"})
+LANGGRAPH_TABLES: Final = frozenset({"checkpoints", "writes"})
+# Ids and times are compared byte by byte, as SQLite does, and not as people of some country sort words.
+_TYPES: Final = {"TEXT": 'TEXT COLLATE "C"', "INTEGER": "BIGINT", "REAL": "DOUBLE PRECISION"}
+Execute = Callable[[str], Any]
 
 
-def schema_version(connection: sqlite3.Connection) -> int:
-    """The file's version; 0 for a file Octo has not written to."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'octo_schema'").fetchone():
-        return 0
-    row = connection.execute("SELECT version FROM octo_schema").fetchone()
-    return int(row[0]) if row else 0
+def script(number: int, dialect: str) -> Iterator[str]:
+    """The statements of a migration, one by one."""
+    migration = MIGRATIONS[number]
+    both = for_postgres(migration.both) if dialect == "postgres" else migration.both
+    for text in (both, getattr(migration, dialect)):
+        lines = (line for line in text.splitlines() if not line.startswith("--"))
+        yield from (statement for statement in "\n".join(lines).split(";") if statement.strip())
 
 
-def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise StorageError: "storage_too_new" for a later Octo's file, "storage_corrupt" for another program's."""
-    # The tables first: between two looks another process may make its own, and they would pass for a stranger's.
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    found = schema_version(connection) if "octo_schema" in tables else 0
-    if not found and tables - _LANGGRAPH_TABLES:
-        raise StorageError("storage_corrupt", path=str(path), detail="another program's tables")
+def for_postgres(text: str) -> str:
+    """SQLite's `CREATE TABLE` as PostgreSQL understands the same."""
+    return re.sub(rf"\b({'|'.join(_TYPES)})\b", lambda found: _TYPES[found[0]], text)
+
+
+def refuse_newer(found: int, name: str) -> None:
+    """Raise StorageError "storage_too_new" for what a later Octo wrote."""
     if found > VERSION:
-        raise StorageError("storage_too_new", path=str(path), found=found, known=VERSION)
+        raise StorageError("storage_too_new", path=name, found=found, known=VERSION)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to `VERSION` in one transaction; of several processes at once, one does the work."""
-    if schema_version(connection) == VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for script in MIGRATIONS[schema_version(connection) :]:
-            _run(connection, script)
-        connection.execute("UPDATE octo_schema SET version = ?", (VERSION,))
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-
-
-def _run(connection: sqlite3.Connection, script: str) -> None:
-    # executescript would commit first and leave a half-made schema after a crash.
-    lines = (line for line in script.splitlines() if not line.startswith("--"))
-    for statement in "\n".join(lines).split(";"):
-        connection.execute(statement)
+def bring_up_to_date(execute: Execute, found: int, dialect: str) -> None:
+    """Take a database of version `found` to `VERSION`, inside the caller's transaction."""
+    for number in range(found, VERSION):
+        for statement in script(number, dialect):
+            execute(statement)
+    execute(f"UPDATE octo_schema SET version = {VERSION}")

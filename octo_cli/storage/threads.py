@@ -13,7 +13,7 @@ from msgspec import Struct
 from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, refuse_if_held
-from octo_cli.storage.moments import stamp, wall_clock
+from octo_cli.storage.moments import stamp
 from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 PREFIX: Final = 4
@@ -36,8 +36,10 @@ _SETS: Final = {
     "model": "model = ?",
 }
 _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
-_TABLES: Final = ("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_threads")
-_LANGGRAPH_TABLES: Final = ("checkpoints", "writes")
+_TABLES: Final = (
+    *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
+    *("octo_summaries", "octo_threads"),
+)
 _NEAR_AMONG: Final = 200
 _NAMED: Final = 5
 
@@ -89,7 +91,7 @@ class Threads:
             raise UsageError("thread_id_invalid", ref=thread_id)
         at = stamp(now)
         record = ThreadRecord(thread_id, normalize("NFC", title), "active", user, at, at)
-        with self._database.write() as run:
+        with self._database.write(thread_id) as run:
             if run("SELECT 1 FROM octo_threads WHERE thread_id = ?", (thread_id,)).fetchone():
                 raise UsageError("thread_exists", ref=thread_id)
             run(
@@ -105,9 +107,9 @@ class Threads:
             return None
         record = ThreadRecord(*rows[0])
         # Asking after an owner means asking the system about a process: only for who needs it.
-        return (
-            _shown(rows, held_threads(self._database, now or wall_clock()))[0] if record.status == "running" else record
-        )
+        if record.status != "running":
+            return record
+        return _shown(rows, held_threads(self._database, now or self._database.now()))[0]
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
@@ -138,7 +140,7 @@ class Threads:
         now: datetime | None = None,
     ) -> list[ThreadRecord]:
         """Most recently touched first. `now` is real time, for telling a live owner from an expired one."""
-        held = held_threads(self._database, now or wall_clock())
+        held = held_threads(self._database, now or self._database.now())
         sql, values = _listing(status, user)
         if limit is not None and status != "running":
             # Of the rows read, at most those being run now are shown under another status.
@@ -149,7 +151,7 @@ class Threads:
     def abandoned(self, *, now: datetime | None = None) -> list[str]:
         """The threads whose run died: they stand as running, and nobody alive runs them."""
         running = self._database.read("SELECT thread_id FROM octo_threads WHERE status = 'running'")
-        held = held_threads(self._database, now or wall_clock()) if running else set()
+        held = held_threads(self._database, now or self._database.now()) if running else set()
         return [thread_id for (thread_id,) in running if thread_id not in held]
 
     def resolve(self, ref: str) -> str:
@@ -176,12 +178,12 @@ class Threads:
             given.setdefault("failure", None)
         sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
         values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
-        with self._database.write() as run:
+        with self._database.write(thread_id) as run:
             _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
 
     def rename(self, thread_id: str, title: str) -> None:
         """A person's title: no automatic one replaces it."""
-        with self._database.write() as run:
+        with self._database.write(thread_id) as run:
             renamed = run(
                 "UPDATE octo_threads SET title = ?, titled_by_user = 1 WHERE thread_id = ?",
                 (normalize("NFC", title), thread_id),
@@ -193,10 +195,11 @@ class Threads:
 
         Raises ThreadBusy, and removes none, when one of them is being run.
         """
-        tables = [name for name in _LANGGRAPH_TABLES if self._database.has_table(name)] + list(_TABLES)
-        with self._database.write() as run:
+        theirs = [name for name in self._database.checkpoint_tables if self._database.has_table(name)]
+        tables = [*theirs, *_TABLES]
+        with self._database.write(*thread_ids) as run:
             for thread_id in thread_ids:
-                refuse_if_held(run, thread_id, now or wall_clock())
+                refuse_if_held(run, thread_id, now or self._database.now())
             return sum(_delete_thread(run, tables, thread_id) for thread_id in thread_ids)
 
     def _matching(self, ref: str) -> list[Row]:

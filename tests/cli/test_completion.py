@@ -10,6 +10,7 @@ import pytest
 from octo_cli.cli.completion import SCRIPTS
 from octo_cli.storage import open_storage
 from tests.conftest import NOW, Octo
+from tests.databases import file
 
 ROOT = Path(__file__).parents[2]
 SUFFIX = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
@@ -17,7 +18,7 @@ SUFFIX = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 
 @pytest.fixture
 def filled(octo: Octo) -> Octo:
-    with open_storage(octo.database) as storage:
+    with open_storage(file(octo.database)) as storage:
         storage.create_thread(
             "abcd1234", title="$(touch pwned) `x` \t\x1b[31m", user="kim", now=datetime.fromisoformat(NOW)
         )

@@ -109,6 +109,7 @@ SAMPLES = {
     "questions.expire_after": "7d",
     "model.structured": "auto",
     "model.cache": "off",
+    "database.postgres": "postgresql://kim@db.example/octo",
     "web.search": "brave",
     "code.sandbox": "docker",
 }

@@ -28,7 +28,7 @@ def refusal(home: Path, flags: dict[str, Any] | None = None, **environment: str)
 
 def test_without_anything_the_defaults_hold(home: Path) -> None:
     found = settings(home, LOGNAME="kim")
-    assert found.database == home / "octo.db"
+    assert found.database.sqlite == home / "octo.db"
     assert found.documents == home.parent / "octo-documents"
     assert (found.model, found.format, found.lang, found.user) == ("offline", "chat", None, "kim")
     assert (found.expire_after, found.on_timeout, found.search.folders) == (None, "defer", ())
@@ -69,7 +69,7 @@ def test_paths_start_where_they_were_written(home: Path) -> None:
     found = settings(home, {"sqlite": "here.db"})
     assert found.documents == home / "papers"
     assert found.search.folders == (home / "notes",)
-    assert found.database == home.parent / "here.db"
+    assert found.database.sqlite == home.parent / "here.db"
 
 
 def test_deadlines_are_lengths_of_time(home: Path) -> None:

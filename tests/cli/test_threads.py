@@ -11,6 +11,7 @@ from octo_cli.storage import open_storage
 from octo_cli.ui.cells import width
 from octo_cli.wire.forms import Question
 from tests.conftest import NOW, Octo
+from tests.databases import file
 
 MOMENT = datetime.fromisoformat(NOW)
 LONG = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
@@ -19,7 +20,7 @@ HOSTILE = "evil \x1b[31m\n\u202e [red]x[/red]"
 
 @pytest.fixture
 def filled(octo: Octo) -> Octo:
-    with open_storage(octo.database) as storage:
+    with open_storage(file(octo.database)) as storage:
         storage.create_thread("aaaa0001bbbb", title=LONG, user="kim", now=MOMENT - timedelta(hours=3))
         storage.create_thread(
             "aaaa0002bbbb", title="evil \x1b[31m\n\u202e [red]x[/red]", user="kim", now=MOMENT - timedelta(days=30)

@@ -63,7 +63,8 @@ def child(script: str, *arguments: object) -> subprocess.Popen[str]:
     opening = (
         "import sys\nfrom datetime import UTC, datetime, timedelta\nfrom pathlib import Path\n"
         "from octo_cli.storage import *\nfrom octo_cli.errors import *\n"
-        "NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)\npath = Path(sys.argv[1])\n"
+        "from octo_cli.settings import DatabaseSettings\n"
+        "NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)\npath = DatabaseSettings(Path(sys.argv[1]))\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", opening + script, *map(str, arguments)],

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from octo_cli.storage import AuditEntry, Storage, open_storage
+from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, child, entry
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         yield storage
 
 
@@ -78,7 +79,7 @@ def test_each_thread_has_its_own_chain(storage: Storage) -> None:
 def test_any_change_by_sql_is_found_and_named(storage: Storage, tampering: str, broken: int) -> None:
     for number in range(4):
         storage.record([entry(new=number)], key=f"k{number}")
-    other = sqlite3.connect(storage.path)
+    other = sqlite3.connect(storage.name)
     with other:
         other.execute(tampering)
     other.close()
@@ -101,7 +102,7 @@ with open_storage(path) as storage:
 
 def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
     acknowledged: dict[int, str] = {}
     for life in range(20):
@@ -119,7 +120,7 @@ def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lo
                 assert version == "1"
                 acknowledged[int(acked)] = where
 
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         assert storage.verify_audit("thread-1") is None
         recorded = [row.entry.new for row in storage.audit("thread-1")]
         assert len(recorded) % 2 == 0

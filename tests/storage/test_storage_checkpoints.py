@@ -14,6 +14,8 @@ import pytest
 
 from octo_cli.errors import NotFound, StorageError
 from octo_cli.storage import Storage, open_storage
+from octo_cli.storage.sqlite import SqliteDatabase
+from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, entry, later
 
 
@@ -87,9 +89,9 @@ def test_a_pause_survives_closing_and_is_resumed_from_the_same_file(tmp_path: Pa
             return await _resume(graph, "t", value)
 
     for work in (start(), go_on("a")):
-        with open_storage(path) as storage:
+        with open_storage(file(path)) as storage:
             asyncio.run(work)
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         result = asyncio.run(go_on("b"))
     assert result == {"said": ["hello", "first", "last"], "answers": ["a", "b"]}
     assert [found.name for found in tmp_path.iterdir()] == ["octo.db"]
@@ -101,7 +103,7 @@ def test_rows_are_read_in_order_of_time_without_states(tmp_path: Path) -> None:
             await graph.ainvoke({"said": ["hello"]}, _config("t"), durability="sync")
             await graph.ainvoke({"said": ["hello"]}, _config("other"), durability="sync")
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         assert storage.checkpoint_rows("t") == []
         asyncio.run(run())
         rows = storage.checkpoint_rows("t")
@@ -127,7 +129,7 @@ def test_a_copy_of_a_paused_thread_resumes_on_its_own_and_the_original_is_untouc
             assert await _asked(graph, "t") == ["a"]
             assert (await _resume(graph, "t", "b"))["answers"] == ["a", "b"]
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         asyncio.run(run())
 
 
@@ -157,7 +159,7 @@ def test_a_copy_until_a_checkpoint_asks_again_what_was_answered_after_it(
             assert result == {"said": ["hello", "first", "last"], "answers": answers}
             assert (await graph.aget_state(_config("t"))).values["answers"] == ["a", "b"]
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         asyncio.run(run())
 
 
@@ -166,7 +168,7 @@ def test_a_copy_until_an_unknown_checkpoint_is_not_found(tmp_path: Path) -> None
         async with _graph(storage) as graph:
             await graph.ainvoke({"said": ["hello"]}, _config("t"), durability="sync")
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         assert storage.copy_checkpoints("t", "fork") == 0
         for _ in range(2):
             with pytest.raises(NotFound) as caught:
@@ -182,7 +184,7 @@ def test_delete_removes_checkpoints_and_writes(tmp_path: Path) -> None:
             await graph.ainvoke({"said": ["hello"]}, _config("thread-1"), durability="sync")
             await graph.ainvoke({"said": ["hello"]}, _config("kept"), durability="sync")
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         add_thread(storage)
         asyncio.run(run())
         assert storage.delete(["thread-1"]) == 1
@@ -208,7 +210,7 @@ def test_saver_and_index_write_together_without_lock_error_or_deadlock(tmp_path:
             await asyncio.gather(*(thread(graph, number) for number in range(20)))
 
     # With a timeout this short a lock held across the event loop would show as storage_busy.
-    with open_storage(tmp_path / "octo.db", timeout=5) as storage:
+    with open_storage(file(tmp_path / "octo.db", timeout=5)) as storage:
         asyncio.run(run())
         records = storage.threads()
         assert len(records) == 20
@@ -226,7 +228,7 @@ def test_a_call_on_the_event_loop_is_refused_while_a_checkpointer_is_open(tmp_pa
                 add_thread(storage)
         add_thread(storage)
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         asyncio.run(run())
         assert len(storage.threads()) == 1
 
@@ -237,10 +239,13 @@ PUT: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_
 def test_a_put_cancelled_between_insert_and_commit_is_committed_and_keeps_no_lock(tmp_path: Path) -> None:
     async def run() -> None:
         async with storage.checkpointer() as saver:
+            from octo_cli.storage.sqlite.saver import WholeWritesSaver
+
             for number in range(5):
                 writes = [("channel", "x" * 10_000)] * 200
                 put = asyncio.create_task(saver.aput_writes(PUT, writes, f"task{number}"))
                 # The commit needs a turn of this loop, so the open transaction is always seen.
+                assert isinstance(saver, WholeWritesSaver)
                 while not saver.conn.in_transaction:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 put.cancel()
@@ -249,7 +254,7 @@ def test_a_put_cancelled_between_insert_and_commit_is_committed_and_keeps_no_loc
                 assert not saver.conn.in_transaction
                 await asyncio.to_thread(storage.record, [entry()], key=str(number))
 
-    with open_storage(tmp_path / "octo.db", timeout=0.5) as storage:
+    with open_storage(file(tmp_path / "octo.db", timeout=0.5)) as storage:
         asyncio.run(run())
         assert storage._database.read("SELECT COUNT(*) FROM writes GROUP BY task_id") == [(200,)] * 5
 
@@ -262,7 +267,7 @@ def test_a_put_that_fails_half_way_leaves_nothing_and_keeps_no_lock(tmp_path: Pa
             await asyncio.to_thread(storage.record, [entry()], key="k")
             await saver.aput_writes(PUT, [("good", "x")], "next")
 
-    with open_storage(tmp_path / "octo.db", timeout=0.5) as storage:
+    with open_storage(file(tmp_path / "octo.db", timeout=0.5)) as storage:
         asyncio.run(run())
         assert storage._database.read("SELECT task_id FROM writes") == [("next",)]
 
@@ -277,7 +282,7 @@ def test_a_put_that_waits_in_vain_is_told_as_busy_and_leaves_no_thread_running(t
                 other.execute("BEGIN IMMEDIATE")
                 await saver.aput_writes(PUT, [("channel", "x")], "task")
 
-    with open_storage(path, timeout=0.1) as storage:
+    with open_storage(file(path, timeout=0.1)) as storage:
         with pytest.raises(StorageError) as caught:
             asyncio.run(run())
         assert caught.value.code == "storage_busy"
@@ -293,7 +298,8 @@ def test_a_checkpointer_that_cannot_be_set_up_leaves_no_thread_running(tmp_path:
         async with storage.checkpointer():
             pass
 
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
+        assert isinstance(storage._database, SqliteDatabase)
         storage._database.location = str(tmp_path / "missing" / "octo.db")
         with pytest.raises(StorageError) as caught:
             asyncio.run(run())
@@ -307,7 +313,7 @@ def test_an_empty_stand_in_for_a_missing_file_has_a_checkpointer_too(tmp_path: P
         async with _graph(storage) as graph:
             assert (await graph.aget_state(_config("t"))).values == {}
 
-    with open_storage(tmp_path / "octo.db", create=False) as storage:
+    with open_storage(file(tmp_path / "octo.db"), create=False) as storage:
         asyncio.run(run())
     assert list(tmp_path.iterdir()) == []
 
@@ -345,5 +351,5 @@ def test_cancelled_before_its_edge_is_decided_a_node_runs_again(tmp_path: Path) 
         said: list[str] = done["said"]
         return said
 
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         assert asyncio.run(interrupted(storage)) == ["first", "last"]

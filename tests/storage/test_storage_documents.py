@@ -8,12 +8,13 @@ import pytest
 from octo_cli.errors import NotFound
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.work import Artifact
+from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, draft, later
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         add_thread(storage)
         yield storage
 

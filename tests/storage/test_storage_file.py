@@ -13,6 +13,7 @@ import pytest
 from octo_cli.errors import StorageError
 from octo_cli.storage import open_storage, storage_errors
 from octo_cli.storage.schema import MIGRATIONS, VERSION
+from tests.databases import file
 from tests.storage.storage_samples import AT, add_thread, child, entry
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -21,7 +22,7 @@ needs_mount = pytest.mark.skipif(not IS_ROOT, reason="a small disk of its own ne
 
 def test_file_and_missing_folders_are_made_private(tmp_path: Path) -> None:
     path = tmp_path / "home" / "octo" / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
         modes = {found.name: oct(found.stat().st_mode & 0o777) for found in path.parent.iterdir()}
     assert modes == {"octo.db": "0o600", "octo.db-wal": "0o600", "octo.db-shm": "0o600"}
@@ -31,7 +32,7 @@ def test_file_and_missing_folders_are_made_private(tmp_path: Path) -> None:
 
 def test_without_create_a_missing_file_is_an_empty_store_and_stays_missing(tmp_path: Path) -> None:
     path = tmp_path / "home" / "octo.db"
-    with open_storage(path, create=False) as storage:
+    with open_storage(file(path), create=False) as storage:
         assert storage.threads() == []
         assert storage.questions() == []
         assert storage.documents() == []
@@ -43,15 +44,15 @@ def test_without_create_a_missing_file_is_an_empty_store_and_stays_missing(tmp_p
 
 def test_without_create_an_existing_file_is_the_store(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
-    with open_storage(path, create=False) as storage:
+    with open_storage(file(path), create=False) as storage:
         assert len(storage.threads()) == 1
 
 
 def test_writes_are_synced_and_readers_never_wait(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with open_storage(file(path)) as storage, closing(sqlite3.connect(path, isolation_level=None)) as other:
         assert storage._database.read("PRAGMA synchronous") == [(2,)]
         assert storage._database.read("PRAGMA journal_mode") == [("wal",)]
         other.execute("BEGIN IMMEDIATE")
@@ -73,14 +74,14 @@ def test_four_processes_make_one_new_file_together(tmp_path: Path) -> None:
             process.stdin.flush()
         said = [process.communicate()[1] for process in processes]
         assert [process.returncode for process in processes] == [0] * 4, said
-        with open_storage(path) as storage:
+        with open_storage(file(path)) as storage:
             assert sorted(record.thread_id for record in storage.threads()) == ["t0", "t1", "t2", "t3"]
 
 
 def test_many_threads_of_one_process_share_the_connection(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    with open_storage(tmp_path / "octo.db") as storage, ThreadPoolExecutor(8) as pool:
+    with open_storage(file(tmp_path / "octo.db")) as storage, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: storage.record([entry(new=n)], key=f"k{n}"), range(200)))
         assert sorted(row.entry.new for row in storage.audit("thread-1")) == list(range(200))
         assert storage.verify_audit("thread-1") is None
@@ -91,21 +92,21 @@ def _text(path: Path) -> None:
 
 
 def _scrambled(path: Path) -> None:
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
     whole = path.read_bytes()
     path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
 
 
 def _truncated(path: Path) -> None:
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         for number in range(300):
             add_thread(storage, f"t{number}", title="가" * 100)
     path.write_bytes(path.read_bytes()[:20_000])
 
 
 def _tableless(path: Path) -> None:
-    open_storage(path).close()
+    open_storage(file(path)).close()
     with closing(sqlite3.connect(path)) as other:
         other.execute("DROP TABLE octo_threads")
 
@@ -115,7 +116,7 @@ def test_a_damaged_or_foreign_file_is_corrupt(tmp_path: Path, damage: Callable[[
     path = tmp_path / "octo.db"
     damage(path)
     before = path.read_bytes()
-    with pytest.raises(StorageError) as caught, open_storage(path) as storage:
+    with pytest.raises(StorageError) as caught, open_storage(file(path)) as storage:
         storage.threads()
     assert caught.value.code == "storage_corrupt"
     assert caught.value.values["path"] == str(path)
@@ -126,7 +127,7 @@ def test_a_damaged_or_foreign_file_is_corrupt(tmp_path: Path, damage: Callable[[
 @pytest.mark.parametrize("value", ["'{\"id\": 1}'", "'nonsense'", "CAST(X'FFFE' AS TEXT)"])
 def test_a_row_that_is_no_question_is_corrupt(tmp_path: Path, value: str) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage, closing(sqlite3.connect(path)) as other:
+    with open_storage(file(path)) as storage, closing(sqlite3.connect(path)) as other:
         with other:
             other.execute(
                 "INSERT INTO octo_questions (thread_id, question_id, created_at, question)"
@@ -140,14 +141,14 @@ def test_a_row_that_is_no_question_is_corrupt(tmp_path: Path, value: str) -> Non
 def test_an_older_file_is_brought_up_to_date_with_all_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
     with closing(sqlite3.connect(path)) as old, old:
-        old.executescript(MIGRATIONS[0])
+        old.executescript(MIGRATIONS[0].both)
         old.execute("UPDATE octo_schema SET version = 1")
         old.execute(
             "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
             " VALUES ('thread-1', '임대차계약서', 'active', 'u', ?, ?, 1)",
             (AT, AT),
         )
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         details = storage.thread_details("thread-1")
         assert details is not None
         assert (details.turn_usage, details.usage) == ({}, None)
@@ -158,13 +159,13 @@ def test_an_older_file_is_brought_up_to_date_with_all_it_holds(tmp_path: Path) -
 
 def test_a_newer_file_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
     with closing(sqlite3.connect(path)) as other, other:
         other.execute("UPDATE octo_schema SET version = 99")
     before = path.read_bytes()
     with pytest.raises(StorageError) as caught:
-        open_storage(path)
+        open_storage(file(path))
     assert caught.value.code == "storage_too_new"
     assert caught.value.values["found"] == 99
     assert path.read_bytes() == before
@@ -172,16 +173,16 @@ def test_a_newer_file_is_refused_untouched(tmp_path: Path) -> None:
 
 def test_a_newer_file_is_refused_untouched_even_with_a_killed_writers_log_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    open_storage(path).close()
+    open_storage(file(path)).close()
     writer = (
-        "import os, sqlite3\nother = sqlite3.connect(path, isolation_level=None)\n"
+        "import os, sqlite3\nother = sqlite3.connect(path.sqlite, isolation_level=None)\n"
         "other.execute('UPDATE octo_schema SET version = 99')\nos.kill(os.getpid(), 9)\n"
     )
     child(writer, path).communicate()
     log = path.with_name("octo.db-wal")
     before = path.read_bytes(), log.read_bytes()
     with pytest.raises(StorageError) as caught:
-        open_storage(path)
+        open_storage(file(path))
     assert caught.value.code == "storage_too_new"
     assert (path.read_bytes(), log.read_bytes()) == before
 
@@ -190,13 +191,16 @@ def test_a_file_of_langgraphs_own_is_taken_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE checkpoints (thread_id TEXT)")
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         assert storage.threads() == []
 
 
 def test_a_writer_that_never_ends_is_busy(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path, timeout=0.05) as storage, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with (
+        open_storage(file(path, timeout=0.05)) as storage,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError) as caught:
             add_thread(storage)
@@ -210,24 +214,24 @@ def test_a_place_where_no_file_can_be_is_unreachable(tmp_path: Path, place: str)
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     with pytest.raises(StorageError) as caught:
-        open_storage(tmp_path / place)
+        open_storage(file(tmp_path / place))
     assert caught.value.code == "storage_unreachable"
 
 
 @pytest.mark.skipif(IS_ROOT, reason="root may write anywhere; the read-only disk below stands for it")
 def test_a_file_without_write_permission_is_read_only(tmp_path: Path) -> None:
     path = tmp_path / "home" / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
     path.chmod(0o400)
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         assert len(storage.threads()) == 1
         with pytest.raises(StorageError) as caught:
             storage.rename("thread-1", "x")
     assert caught.value.code == "storage_read_only"
     path.parent.chmod(0o500)
     try:
-        with pytest.raises(StorageError) as caught, open_storage(path) as storage:
+        with pytest.raises(StorageError) as caught, open_storage(file(path)) as storage:
             storage.rename("thread-1", "x")
     finally:
         path.parent.chmod(0o700)
@@ -237,15 +241,15 @@ def test_a_file_without_write_permission_is_read_only(tmp_path: Path) -> None:
 @needs_mount
 def test_on_a_read_only_disk_nothing_is_harmed(tmp_path: Path) -> None:
     with _small_disk(tmp_path / "disk") as disk:
-        with open_storage(disk / "octo.db") as storage:
+        with open_storage(file(disk / "octo.db")) as storage:
             add_thread(storage)
         _mount("-o", "remount,ro", disk)
         for path in (disk / "octo.db", disk / "new.db", disk / "new" / "octo.db"):
             with pytest.raises(StorageError) as caught:
-                open_storage(path)
+                open_storage(file(path))
             assert caught.value.code == "storage_read_only"
         _mount("-o", "remount,rw", disk)
-        with open_storage(disk / "octo.db") as storage:
+        with open_storage(file(disk / "octo.db")) as storage:
             assert len(storage.threads()) == 1
 
 
@@ -254,7 +258,7 @@ def test_on_a_full_disk_what_was_acknowledged_stays_and_work_goes_on_after_space
     with _small_disk(tmp_path / "disk") as disk:
         ballast = disk / "ballast"
         ballast.write_bytes(b"0" * 200_000)
-        with open_storage(disk / "octo.db") as storage:
+        with open_storage(file(disk / "octo.db")) as storage:
             acknowledged: list[bool] = []
             records = (storage.record([entry(new="가" * 3000)], key=f"k{number}") for number in range(1000))
             with pytest.raises(StorageError) as caught:
@@ -262,11 +266,11 @@ def test_on_a_full_disk_what_was_acknowledged_stays_and_work_goes_on_after_space
             assert caught.value.code == "storage_full"
             assert 0 < len(acknowledged) == len(storage.audit("thread-1"))
             with pytest.raises(StorageError) as caught:
-                open_storage(disk / "another.db")
+                open_storage(file(disk / "another.db"))
             assert caught.value.code == "storage_full"
             ballast.unlink()
             assert storage.record([entry(new="가" * 3000)], key="after") is True
-        with open_storage(disk / "octo.db") as storage:
+        with open_storage(file(disk / "octo.db")) as storage:
             assert len(storage.audit("thread-1")) == len(acknowledged) + 1
             assert storage.verify_audit("thread-1") is None
 
@@ -276,7 +280,7 @@ def test_a_full_database_is_told_from_the_code_of_sqlite(tmp_path: Path) -> None
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE t (a)")
         other.execute("PRAGMA max_page_count = 3")
-        with pytest.raises(StorageError) as caught, storage_errors(path):
+        with pytest.raises(StorageError) as caught, storage_errors(str(path)):
             other.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 100)
     assert caught.value.code == "storage_full"
     assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
@@ -286,18 +290,20 @@ def test_a_defect_is_not_passed_off_as_a_storage_trouble(tmp_path: Path) -> None
     with (
         closing(sqlite3.connect(tmp_path / "octo.db")) as other,
         pytest.raises(sqlite3.OperationalError),
-        storage_errors(tmp_path),
+        storage_errors(str(tmp_path)),
     ):
         other.execute("SELEKT")
 
 
 def test_listing_imports_neither_asyncio_nor_langgraph(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         add_thread(storage)
     script = (
         "import sys; from pathlib import Path; from octo_cli.storage import open_storage\n"
-        "with open_storage(Path(sys.argv[1]), create=False) as storage: assert len(storage.threads()) == 1\n"
+        "from octo_cli.settings import DatabaseSettings\n"
+        "settings = DatabaseSettings(Path(sys.argv[1]))\n"
+        "with open_storage(settings, create=False) as storage: assert len(storage.threads()) == 1\n"
         "heavy = {'asyncio', 'aiosqlite', 'langgraph', 'langchain_core', 'pydantic', 'hashlib', 'difflib', 'socket'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )

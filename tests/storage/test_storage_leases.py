@@ -12,6 +12,7 @@ import pytest
 
 from octo_cli.errors import ThreadBusy
 from octo_cli.storage import Storage, open_storage
+from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, answer, child, later, question
 
 TAKER = """
@@ -30,13 +31,13 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         add_thread(storage)
         yield storage
 
 
 def test_of_two_processes_racing_exactly_one_wins_and_the_other_is_told_who(storage: Storage) -> None:
-    racers = [child(TAKER, storage.path) for _ in range(2)]
+    racers = [child(TAKER, storage.name) for _ in range(2)]
     assert [answer(racer) for racer in racers] == ["ready", "ready"]
     for number in range(25):
         for racer in racers:
@@ -53,7 +54,7 @@ def test_of_two_processes_racing_exactly_one_wins_and_the_other_is_told_who(stor
 
 
 def test_a_killed_owner_is_taken_over_at_once(storage: Storage) -> None:
-    owner = child(TAKER, storage.path)
+    owner = child(TAKER, storage.name)
     assert answer(owner) == "ready"
     assert answer(owner, "thread-1") == "won"
     storage.touch("thread-1", now=NOW, status="running")
@@ -75,7 +76,7 @@ def test_a_killed_owner_is_taken_over_at_once(storage: Storage) -> None:
 
 
 def test_a_buried_owner_is_taken_over_at_once(storage: Storage) -> None:
-    owner = child(TAKER, storage.path)
+    owner = child(TAKER, storage.name)
     assert answer(owner) == "ready"
     assert answer(owner, "thread-1") == "won"
     owner.kill()
@@ -173,14 +174,14 @@ def test_a_process_whose_name_looks_like_its_state_is_read_right(storage: Storag
 
 def _seen_by_others(storage: Storage) -> tuple[str, int]:
     """The thread's status and how many questions it has, as another connection reads them now."""
-    with open_storage(storage.path) as other:
+    with open_storage(file(Path(storage.name))) as other:
         record = other.thread("thread-1", now=NOW)
         assert record is not None
         return record.status, len(other.questions("thread-1"))
 
 
 def _alter(storage: Storage, columns: str) -> None:
-    other = sqlite3.connect(storage.path)
+    other = sqlite3.connect(storage.name)
     with other:
         other.execute(f"UPDATE octo_leases SET {columns}")
     other.close()

@@ -7,12 +7,13 @@ import pytest
 
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.forms import FormField, Issue
+from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, later, question
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         add_thread(storage)
         yield storage
 

@@ -9,13 +9,15 @@ import pytest
 
 from octo_cli.errors import NotFound, ThreadBusy, UsageError
 from octo_cli.storage import Storage, ThreadDetails, open_storage
+from octo_cli.storage.sqlite import SqliteDatabase
 from octo_cli.wire.work import ThreadRecord, Usage
+from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry, later, question
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(tmp_path / "octo.db") as storage:
+    with open_storage(file(tmp_path / "octo.db")) as storage:
         yield storage
 
 
@@ -201,7 +203,7 @@ def test_last_of_an_empty_store_is_not_found(storage: Storage) -> None:
 def test_delete_leaves_no_row_and_no_word_behind(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
     secret = "880101-1234567"
-    with open_storage(path) as storage:
+    with open_storage(file(path)) as storage:
         for thread_id in ("thread-1", "thread-2"):
             add_thread(storage, thread_id)
             storage.put_questions(thread_id, [question(thread_id=thread_id, message=secret * 500)])
@@ -228,7 +230,7 @@ def test_a_thread_being_run_is_not_deleted_nor_is_any_other_of_the_same_call(sto
 
 
 def test_ten_thousand_threads_are_listed_and_found_by_index(storage: Storage) -> None:
-    other = sqlite3.connect(storage.path)
+    other = sqlite3.connect(storage.name)
     with other:
         other.executemany(
             "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
@@ -239,6 +241,7 @@ def test_ten_thousand_threads_are_listed_and_found_by_index(storage: Storage) ->
             ],
         )
     said: list[str] = []
+    assert isinstance(storage._database, SqliteDatabase)
     storage._database._connection.set_trace_callback(said.append)
     assert [record.thread_id for record in storage.threads(limit=2)] == ["09999-thread", "09998-thread"]
     assert len(storage.threads(limit=20, status="completed")) == 20

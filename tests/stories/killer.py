@@ -67,21 +67,21 @@ class Watch:
 def arm(watch: Watch) -> None:
     """Put the watch around everything that writes: checkpoints, the index, the document's file."""
     from octo_cli.agents.contract import writing
-    from octo_cli.storage.database import Database
-    from octo_cli.storage.saver import WholeWritesSaver
+    from octo_cli.storage.sqlite import SqliteDatabase
+    from octo_cli.storage.sqlite.saver import WholeWritesSaver
 
-    original = Database.write
+    original = SqliteDatabase.write
 
     @contextmanager
-    def write(database: Database) -> Iterator[Any]:
+    def write(database: SqliteDatabase, *keys: str) -> Iterator[Any]:
         watch.tick()
-        with original(database) as run:
+        with original(database, *keys) as run:
             yield run
         watch.tick()
 
     WholeWritesSaver.aput = watch.around_async(WholeWritesSaver.aput)  # type: ignore[method-assign]
     WholeWritesSaver.aput_writes = watch.around_async(WholeWritesSaver.aput_writes)  # type: ignore[method-assign]
-    Database.write = write  # type: ignore[method-assign,assignment]
+    SqliteDatabase.write = write  # type: ignore[method-assign,assignment]
     writing.write_once = watch.around(writing.write_once)  # type: ignore[attr-defined]
 
 

@@ -202,8 +202,9 @@ HOLD = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import open_storage
-with open_storage(Path(sys.argv[1])) as storage:
+with open_storage(DatabaseSettings(Path(sys.argv[1]))) as storage:
     lease = storage.take_lease(sys.argv[2], now=datetime.now(UTC))
     print("held", flush=True)
     time.sleep(60)

@@ -12,6 +12,7 @@ import pytest
 
 from octo_cli.storage import open_storage
 from tests.conftest import LEASE, Octo
+from tests.databases import file
 
 KILLER = Path(__file__).with_name("killer.py")
 AGENT_STAGES = (
@@ -69,7 +70,7 @@ class Killer:
 
     def result(self, name: str) -> tuple[list[bytes], Counter[str]]:
         """The documents' bytes, and how often each decision stands in an audit log whose chain holds."""
-        with open_storage(self.root / name / "home" / "octo.db", create=False) as storage:
+        with open_storage(file(self.root / name / "home" / "octo.db"), create=False) as storage:
             assert storage.verify_audit(THREAD) is None
             events = Counter(row.entry.event for row in storage.audit(THREAD))
         files = sorted(path for path in (self.root / name / "work").rglob("*") if path.is_file())

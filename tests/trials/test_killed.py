@@ -11,6 +11,7 @@ import pytest
 
 from octo_cli.storage import open_storage
 from tests.conftest import Octo
+from tests.databases import file
 from tests.models import Asked, ModelServer, Reply
 from tests.stories.test_kill import Killer
 from tests.trials.world import Desk, World, served
@@ -72,7 +73,7 @@ class Killed:
         return warned
 
     def audit(self, name: str) -> list[str]:
-        with open_storage(self.killer.root / name / "home" / "octo.db", create=False) as storage:
+        with open_storage(file(self.killer.root / name / "home" / "octo.db"), create=False) as storage:
             (thread,) = storage.threads()
             assert storage.verify_audit(thread.thread_id) is None
             return [row.entry.event for row in storage.audit(thread.thread_id)]

@@ -1,0 +1,77 @@
+"""What was said, message by message, so that neither search nor memory has to read a checkpoint.
+
+The conversation itself is the graph's. What is kept here follows it: at the end of every run, and not in between.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from octo_cli.storage.database import Database
+from octo_cli.wire.work import Message
+
+_START: Final = ""
+
+
+class Said(Struct, frozen=True):
+    """A message in its place, counted from 0. `digest` is of it and of all before it: a branch has its own."""
+
+    place: int
+    digest: str
+    message: Message
+
+
+class Messages:
+    _database: Database
+
+    def keep_messages(self, thread_id: str, said: Sequence[Message]) -> int:
+        """Make `said` the thread's conversation; returns how many messages are new here.
+
+        What another branch said stays, and is no longer current.
+        """
+        chain = list(_chain(said))
+        with self._database.write(thread_id) as run:
+            last = run(
+                "SELECT place, digest FROM octo_messages WHERE thread_id = ? AND current = 1"
+                " ORDER BY place DESC LIMIT 1",
+                (thread_id,),
+            ).fetchone()
+            # A turn adds to what was said; only after going back is the rest looked at.
+            if last and last[0] < len(chain) and chain[last[0]].digest == last[1]:
+                chain = chain[last[0] + 1 :]
+            else:
+                run("UPDATE octo_messages SET current = 0 WHERE thread_id = ?", (thread_id,))
+            added = 0
+            for one in chain:
+                known = run(
+                    "UPDATE octo_messages SET current = 1 WHERE thread_id = ? AND digest = ?", (thread_id, one.digest)
+                )
+                if not known.rowcount:
+                    added += 1
+                    run(
+                        "INSERT INTO octo_messages (thread_id, digest, place, current, speaker, at, text)"
+                        " VALUES (?, ?, ?, 1, ?, ?, ?)",
+                        (
+                            *(thread_id, one.digest, one.place, one.message.speaker, one.message.at),
+                            self._database.seal(one.message.text),
+                        ),
+                    )
+            run("UPDATE octo_threads SET indexed = 1 WHERE thread_id = ?", (thread_id,))
+        return added
+
+    def messages(self, thread_id: str) -> list[Message]:
+        """The conversation as it stands, oldest first."""
+        rows = self._database.read(
+            "SELECT speaker, text, at FROM octo_messages WHERE thread_id = ? AND current = 1 ORDER BY place", thread_id
+        )
+        return [Message(speaker, self._database.unseal(text), at) for speaker, text, at in rows]
+
+
+def _chain(said: Sequence[Message]) -> Iterator[Said]:
+    from hashlib import sha256
+
+    digest = _START
+    for place, message in enumerate(said):
+        digest = sha256("\0".join((digest, message.speaker, message.at, message.text)).encode()).hexdigest()
+        yield Said(place, digest, message)

