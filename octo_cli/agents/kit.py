@@ -18,7 +18,7 @@ from typing_extensions import TypedDict as CheckedDict
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.credentials import scrub
 from octo_cli.documents.catalog import Catalog
-from octo_cli.errors import ModelError, OctoError, StorageError
+from octo_cli.errors import ModelError, OctoError, StorageError, ThreadBusy
 from octo_cli.i18n import Words, describe
 from octo_cli.reasoning.base import Reasoner
 from octo_cli.settings import Settings
@@ -221,11 +221,12 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
 async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Problem:
     """What `work` comes to, or why it failed: a failed step is a failed result, not a dead run.
 
-    What `octo resume` can mend (storage, model) is raised on, so that only this piece of work is done again.
+    What `octo resume` can mend (storage, model) is raised on, so that only this piece of work is done again; so is what
+    says that somebody else does it now.
     """
     try:
         return await work
-    except (StorageError, ModelError, GraphBubbleUp):
+    except (StorageError, ModelError, ThreadBusy, GraphBubbleUp):
         raise
     except OctoError as error:
         message, hint = describe(error, say, thread=thread_id)

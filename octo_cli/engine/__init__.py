@@ -7,10 +7,9 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from octo_cli.engine.views import inspected, questions_of, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
 from octo_cli.settings import OFFLINE, Settings
-from octo_cli.storage import TTL, AuditEntry, Lease, Storage, open_storage, storage_errors
+from octo_cli.storage import AuditEntry, Lease, Storage, open_storage, storage_errors
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
@@ -92,16 +91,17 @@ class Engine:
     ) -> AsyncIterator[Event]:
         """Run `thread_id` until it is done or waits for a person; the last event is `RunFinished`.
 
-        Raises ThreadBusy when another process runs it, InvalidAnswer when an answer does not fit its question (nothing
-        is changed then), StorageError and ModelError when `Continue` may succeed later.
+        Raises ThreadBusy when another process runs it or takes it over, InvalidAnswer when an answer does not fit its
+        question (nothing is changed then), StorageError and ModelError when `Continue` may succeed later.
         """
         storage = await self._open()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
                 async with aclosing(run.events(turn)) as events:
-                    async for event in events:
-                        yield event
+                    with _ended_when_lost(lease, events):
+                        async for event in events:
+                            yield event
 
     async def summary(self, thread_id: str) -> Summary:
         """The thread as it stands, as the contract's one object."""
@@ -322,22 +322,39 @@ class Engine:
     @asynccontextmanager
     async def _lease(self, storage: Storage, thread_id: str) -> AsyncIterator[Lease]:
         """Hold the thread's lease, renewed as long as the work goes on."""
-        lease = await asyncio.to_thread(storage.take_lease, thread_id, now=_wall_clock())
-
-        async def renew() -> None:
-            while True:
-                await asyncio.sleep(TTL.total_seconds() / 3)
-                await asyncio.to_thread(lease.renew, now=_wall_clock())
-
-        beat = asyncio.create_task(renew())
+        taking = asyncio.ensure_future(asyncio.to_thread(storage.take_lease, thread_id))
+        try:
+            lease = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # Whoever takes it in a thread cannot be cancelled; what that brings goes back.
+            with suppress(ThreadBusy, StorageError):
+                await asyncio.to_thread((await taking).close)
+            raise
+        lease.keep()
         try:
             yield lease
         finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
-            if not lease.given_back:
-                await asyncio.shield(asyncio.to_thread(lease.release))
+            await asyncio.shield(asyncio.to_thread(lease.close))
+
+
+@contextmanager
+def _ended_when_lost(lease: Lease, events: Any) -> Iterator[None]:
+    """Cancel the work, an async generator, when another process took the thread over: ThreadBusy "lease_lost"."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel() -> None:
+        # Not whoever listens: between two events it is theirs, and the next write will be refused.
+        if task and events.ag_running:
+            task.cancel()
+
+    lease.when_lost = partial(loop.call_soon_threadsafe, cancel)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not (task and lease.lost):
+            raise
+        task.uncancel()
+        raise ThreadBusy("lease_lost", thread=lease.thread_id) from None
 
 
 def _key_for(provider: str) -> str | None:
@@ -350,8 +367,3 @@ def _key_for(provider: str) -> str | None:
 def _title(text: str) -> str:
     line = one_line(text)
     return line if len(line) <= LONGEST_TITLE else f"{line[: LONGEST_TITLE - 1]}…"
-
-
-def _wall_clock() -> datetime:
-    # Leases are about processes that run now; `OCTO_NOW` must not move them.
-    return datetime.now(UTC)

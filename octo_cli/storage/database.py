@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from datetime import datetime
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.faults import storage_errors
+from octo_cli.storage.fences import Fences
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -46,11 +47,14 @@ class Database(ABC):
     """
 
     dialect: Dialect
+    # Said after a look at a lease, where it may be taken over while the one who looks is still writing.
+    locking: ClassVar[str] = ""
     # LangGraph's tables here, each with all its columns but `thread_id`.
     checkpoint_tables: Mapping[str, str]
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
+        self.fences: Final = Fences(self.locking)
         self._lock = RLock()
         self._checkpointers = 0
 
@@ -64,7 +68,8 @@ class Database(ABC):
 
         Of two at once that share a key, the second one waits for the first and sees what it wrote; name the thread, or
         whatever else the transaction counts on while it reads before it writes. Inside another one of the same
-        thread it is part of that one.
+        thread it is part of that one. Raises ThreadBusy "lease_lost" when a key is a thread this process was running
+        until another took it over.
         """
 
     @abstractmethod

@@ -30,9 +30,14 @@ def this_process() -> Owner:
     return Owner(host, machine, os.getpid(), _own_start(os.getpid()))
 
 
+def can_tell(owner: Owner) -> bool:
+    """Whether it can be known from here if `owner` lives: not on another machine, and not on Windows."""
+    return sys.platform != "win32" and owner.machine == _here()[1]
+
+
 def is_dead(owner: Owner) -> bool:
-    """True only when certain. Of another machine, and on Windows, nothing is known: there a lease has to expire."""
-    if sys.platform == "win32" or owner.machine != _here()[1]:
+    """True only when certain; of an owner nothing is known about, a lease has to expire."""
+    if not can_tell(owner):
         return False
     try:
         os.kill(owner.pid, 0)

@@ -65,7 +65,7 @@ class Papers:
         another one was made is a new version. A version number that is taken already gives way to the next one.
         """
         fields = msgspec.json.encode(draft.fields).decode()
-        with self._database.write(draft.document_id) as run:
+        with self._database.write(draft.document_id, draft.thread_id) as run:
             newest = run(
                 f"SELECT {_WHOLE} FROM octo_documents WHERE document_id = ? AND thread_id = ?"
                 " ORDER BY version DESC LIMIT 1",
@@ -86,6 +86,10 @@ class Papers:
     def give_up_document(self, document_id: str, version: int) -> None:
         """Its file could not be written: the next try may be at another place. A finished one stays."""
         with self._database.write(document_id) as run:
+            of = run(
+                "SELECT thread_id FROM octo_documents WHERE document_id = ? AND version = ?", (document_id, version)
+            )
+            self._database.fences.check(run, *of.fetchone() or ())
             run(
                 "DELETE FROM octo_documents WHERE document_id = ? AND version = ? AND finished_at IS NULL",
                 (document_id, version),
@@ -105,6 +109,7 @@ class Papers:
             if row is None:
                 raise NotFound("document_not_found", ref=document_id)
             version, thread_id = row
+            self._database.fences.check(run, thread_id)
             run(
                 "UPDATE octo_documents SET finished_at = ?, path = COALESCE(?, path)"
                 " WHERE document_id = ? AND version = ? AND finished_at IS NULL",

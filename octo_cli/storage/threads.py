@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
-from octo_cli.storage.leases import held_threads, refuse_if_held
+from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
 from octo_cli.storage.moments import stamp
 from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
@@ -197,7 +197,7 @@ class Threads:
         """
         theirs = [name for name in self._database.checkpoint_tables if self._database.has_table(name)]
         tables = [*theirs, *_TABLES]
-        with self._database.write(*thread_ids) as run:
+        with self._database.write(*thread_ids, *map(lease_key, thread_ids)) as run:
             for thread_id in thread_ids:
                 refuse_if_held(run, thread_id, now or self._database.now())
             return sum(_delete_thread(run, tables, thread_id) for thread_id in thread_ids)

@@ -236,27 +236,32 @@ def test_a_call_on_the_event_loop_is_refused_while_a_checkpointer_is_open(tmp_pa
 PUT: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_id": "1"}}
 
 
-def test_a_put_cancelled_between_insert_and_commit_is_committed_and_keeps_no_lock(tmp_path: Path) -> None:
+def test_a_put_that_is_cancelled_is_done_before_its_caller_goes_on_and_keeps_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "octo.db"
+
     async def run() -> None:
         async with storage.checkpointer() as saver:
-            from octo_cli.storage.sqlite.saver import WholeWritesSaver
-
-            for number in range(5):
-                writes = [("channel", "x" * 10_000)] * 200
-                put = asyncio.create_task(saver.aput_writes(PUT, writes, f"task{number}"))
-                # The commit needs a turn of this loop, so the open transaction is always seen.
-                assert isinstance(saver, WholeWritesSaver)
-                while not saver.conn.in_transaction:  # noqa: ASYNC110
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                put = asyncio.create_task(saver.aput_writes(PUT, [("channel", "x" * 10_000)] * 200, "task"))
+                for _ in range(3):
+                    # Begun, then cancelled again and again while it waits for the file.
                     await asyncio.sleep(0)
-                put.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await put
-                assert not saver.conn.in_transaction
-                await asyncio.to_thread(storage.record, [entry()], key=str(number))
+                    put.cancel()
+                await asyncio.sleep(0)
+                assert not put.done()
+                other.execute("COMMIT")
+            with pytest.raises(asyncio.CancelledError):
+                await put
+            assert written() == [(200,)]
+            await asyncio.to_thread(storage.record, [entry()], key="k")
 
-    with open_storage(file(tmp_path / "octo.db", timeout=0.5)) as storage:
+    def written() -> list[tuple[int]]:
+        with closing(sqlite3.connect(path)) as reader:
+            return reader.execute("SELECT COUNT(*) FROM writes").fetchall()
+
+    with open_storage(file(path, timeout=5)) as storage:
         asyncio.run(run())
-        assert storage._database.read("SELECT COUNT(*) FROM writes GROUP BY task_id") == [(200,)] * 5
 
 
 def test_a_put_that_fails_half_way_leaves_nothing_and_keeps_no_lock(tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
         yield storage
 
 
+@pytest.fixture
+def other(storage: Storage) -> Iterator[Storage]:
+    """What another process has of the same file."""
+    with open_storage(file(Path(storage.name))) as other:
+        yield other
+
+
 def test_of_two_processes_racing_exactly_one_wins_and_the_other_is_told_who(storage: Storage) -> None:
     racers = [child(TAKER, storage.name) for _ in range(2)]
     assert [answer(racer) for racer in racers] == ["ready", "ready"]
@@ -85,20 +92,20 @@ def test_a_buried_owner_is_taken_over_at_once(storage: Storage) -> None:
 
 
 @needs_proc
-def test_a_recycled_pid_is_not_mistaken_for_the_owner(storage: Storage) -> None:
+def test_a_recycled_pid_is_not_mistaken_for_the_owner(storage: Storage, other: Storage) -> None:
     storage.take_lease("thread-1", now=NOW)
     with pytest.raises(ThreadBusy):
-        storage.take_lease("thread-1", now=NOW)
+        other.take_lease("thread-1", now=NOW)
     _alter(storage, "started = '1'")
-    assert storage.take_lease("thread-1", now=NOW)
+    assert other.take_lease("thread-1", now=NOW)
 
 
 @needs_proc
-def test_an_owner_on_another_machine_is_believed_until_its_lease_expires(storage: Storage) -> None:
+def test_an_owner_on_another_machine_is_believed_until_its_lease_expires(storage: Storage, other: Storage) -> None:
     lost = storage.take_lease("thread-1", now=NOW)
     _alter(storage, "machine = 'elsewhere', host = 'other-host', pid = 4194304, started = '1'")
     with pytest.raises(ThreadBusy) as caught:
-        storage.take_lease("thread-1", now=later(seconds=29))
+        other.take_lease("thread-1", now=later(seconds=29))
     assert caught.value.values == {
         "thread": "thread-1",
         "host": "other-host",
@@ -106,7 +113,7 @@ def test_an_owner_on_another_machine_is_believed_until_its_lease_expires(storage
         "since": "2027-03-01T09:00:00.000000Z",
     }
     assert caught.value.status == 7
-    storage.take_lease("thread-1", now=later(seconds=30))
+    other.take_lease("thread-1", now=later(seconds=30))
     with pytest.raises(ThreadBusy) as caught:
         lost.renew(now=later(seconds=31))
     assert caught.value.code == "lease_lost"
@@ -114,15 +121,15 @@ def test_an_owner_on_another_machine_is_believed_until_its_lease_expires(storage
     assert storage.holder("thread-1", now=later(seconds=31)) is not None
 
 
-def test_a_heartbeat_keeps_a_lease(storage: Storage) -> None:
+def test_a_heartbeat_keeps_a_lease(storage: Storage, other: Storage) -> None:
     lease = storage.take_lease("thread-1", now=NOW)
     lease.renew(now=later(seconds=25))
     with pytest.raises(ThreadBusy):
-        storage.take_lease("thread-1", now=later(seconds=50))
+        other.take_lease("thread-1", now=later(seconds=50))
     holder = storage.holder("thread-1", now=later(seconds=50))
     assert holder is not None
     assert (holder.since, holder.expires_at) == ("2027-03-01T09:00:00.000000Z", "2027-03-01T09:00:55.000000Z")
-    assert storage.take_lease("thread-1", now=later(seconds=56))
+    assert other.take_lease("thread-1", now=later(seconds=56))
 
 
 def test_a_lease_is_given_back_when_the_work_fails_and_one_process_holds_it_once(storage: Storage) -> None:
@@ -156,7 +163,9 @@ def test_a_lease_ends_together_with_what_is_written_or_not_at_all(storage: Stora
     assert storage.holder("thread-1", now=NOW) is None
 
 
-def test_a_process_whose_name_looks_like_its_state_is_read_right(storage: Storage, tmp_path: Path) -> None:
+def test_a_process_whose_name_looks_like_its_state_is_read_right(
+    storage: Storage, other: Storage, tmp_path: Path
+) -> None:
     odd = tmp_path / ") Z 1 1"
     odd.symlink_to(Path("/bin/sleep"))
     import subprocess
@@ -166,7 +175,7 @@ def test_a_process_whose_name_looks_like_its_state_is_read_right(storage: Storag
         storage.take_lease("thread-1", now=NOW)
         _alter(storage, f"pid = {process.pid}, started = ''")
         with pytest.raises(ThreadBusy):
-            storage.take_lease("thread-1", now=NOW)
+            other.take_lease("thread-1", now=NOW)
     finally:
         process.kill()
         process.wait()

@@ -42,6 +42,8 @@ _DEFAULTS: Final = {
 
 class PostgresDatabase(Database):
     dialect = "postgres"
+    # A takeover deletes the row and waits for this lock; a heartbeat does not.
+    locking = "FOR KEY SHARE"
     checkpoint_tables = MappingProxyType(
         {
             "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
@@ -70,11 +72,13 @@ class PostgresDatabase(Database):
         with self._taken():
             if self._in_transaction:
                 _wait_for(self._connection, keys)
+                self.fences.check(self._run, *keys)
                 yield self._run
                 return
             self._over_a_live_one(lambda connection: connection.execute("BEGIN"))
             try:
                 _wait_for(self._connection, keys)
+                self.fences.check(self._run, *keys)
                 yield self._run
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -97,7 +101,7 @@ class PostgresDatabase(Database):
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver
 
-        return open_saver(self.settings)
+        return open_saver(self.settings, self.fences)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
@@ -148,8 +152,14 @@ def parameters(settings: DatabaseSettings) -> dict[str, Any]:
 def session(settings: DatabaseSettings) -> str:
     """What every new connection is told first."""
     milliseconds = int(settings.statement_timeout * 1000)
-    of_both = (f"set_config('{name}', '{milliseconds}', false)" for name in ("statement_timeout", "lock_timeout"))
-    return f"SELECT {', '.join(of_both)}"
+    bounds = {
+        "statement_timeout": milliseconds,
+        "lock_timeout": milliseconds,
+        # A process stopped in the middle of a transaction holds its locks; whoever waits for them outlives that.
+        "idle_in_transaction_session_timeout": milliseconds // 2,
+    }
+    told = (f"set_config('{name}', '{bound}', false)" for name, bound in bounds.items())
+    return f"SELECT {', '.join(told)}"
 
 
 def set_up(connection: Connection, name: str) -> None:

@@ -17,6 +17,7 @@ _CODES: Final = {
     "3D000": "storage_no_database",
     "42501": "storage_no_rights",
     "25006": "storage_read_only",
+    "25P03": "storage_unreachable",
     "53100": "storage_full",
     "53300": "storage_busy",
     "55P03": "storage_busy",

@@ -54,13 +54,16 @@ class SqliteDatabase(Database):
             return self._connection.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def write(self, *keys: str) -> Iterator[Run]:  # noqa: ARG002 (a file has one writer at a time, whatever the key)
+    def write(self, *keys: str) -> Iterator[Run]:
+        # A file has one writer at a time, whatever the key.
         with self._taken():
             if self._connection.in_transaction:
+                self.fences.check(self._connection.execute, *keys)
                 yield self._connection.execute
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self.fences.check(self._connection.execute, *keys)
                 yield self._connection.execute
                 self._connection.commit()
             except BaseException:
@@ -83,7 +86,7 @@ class SqliteDatabase(Database):
     def open_saver(self) -> AbstractAsyncContextManager["WholeWritesSaver"]:
         from octo_cli.storage.sqlite.saver import open_saver
 
-        return open_saver(self.location, busy_timeout=self.timeout)
+        return open_saver(self.location, self.fences, busy_timeout=self.timeout)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

@@ -1,41 +1,44 @@
-"""LangGraph's SQLite saver, made safe to interrupt. Importing this imports LangGraph.
+"""LangGraph's SQLite saver, made whole and fenced. Importing this imports LangGraph.
 
-The shipped saver inserts and commits in two steps. Cancelled (Ctrl-C) or failing between them, it would keep the file's
-write lock until its next write, and everyone else would wait for that. It also goes to the connection's thread and back
-for every statement and row it reads; here a read is one visit, by the saver LangGraph ships for threads.
+The shipped saver inserts and commits in two steps, and goes to the connection's thread and back for every statement and
+row. Cancelled (Ctrl-C) or failing in between, it would keep the file's write lock until its next write, and everyone
+else would wait for that. Here each read and each write is one visit to that thread, by the saver LangGraph ships for
+threads.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    WRITES_IDX_MAP,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
 )
-from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from octo_cli.storage.fences import Fences
+from octo_cli.storage.savers import made_before, without_half_results
+
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def open_saver(location: str, *, busy_timeout: float) -> AsyncIterator["WholeWritesSaver"]:
+async def open_saver(location: str, fences: Fences, *, busy_timeout: float) -> AsyncIterator["WholeWritesSaver"]:
     """`busy_timeout` is how many seconds another writer is waited for."""
     connection = _Connection(partial(sqlite3.connect, location, timeout=busy_timeout), iter_chunk_size=64)
     try:
         async with connection:
-            saver = WholeWritesSaver(connection)
+            saver = WholeWritesSaver(connection, fences)
             await saver.setup()
             await connection.execute("PRAGMA synchronous = NORMAL")
             yield saver
@@ -56,42 +59,67 @@ class _Connection(aiosqlite.Connection):
         self.stopped = super().stop()
         return self.stopped
 
-    async def visit(self, work: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """Do `work` in the connection's thread, as a whole."""
-        done: _T = await self._execute(work, *args, **named)  # type: ignore[no-untyped-call]
+    async def visit(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Do `work` in the connection's thread; it is done before its caller goes on, cancelled or not."""
+        try:
+            done: _T = await self._execute(work, *args, **named)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            # Visits take place one after another: this one comes after what was begun.
+            await _settled(asyncio.ensure_future(self._execute(int)))  # type: ignore[no-untyped-call]
+            raise
         return done
 
-    def reader(self) -> SqliteSaver:
-        """A saver to be used in the connection's thread only."""
-        return SqliteSaver(self._conn)
+    def rows(self) -> "_Rows":
+        return _Rows(self._conn)
+
+
+class _Rows(SqliteSaver):
+    """What is done in the connection's thread, inside a transaction that is somebody else's to end."""
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:  # noqa: ARG002 (see above)
+        with closing(self.conn.cursor()) as cursor:
+            yield cursor
 
 
 class WholeWritesSaver(AsyncSqliteSaver):
-    """Each write is committed or rolled back before its caller goes on, cancelled or not. Each read is one visit."""
+    """Each write happens or does not before its caller goes on, and only under the lease its thread was taken with."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, fences: Fences) -> None:
         super().__init__(connection)
         self._visit = connection.visit
-        self._reader = connection.reader()
+        self._rows = connection.rows()
+        self._fences = fences
 
     async def setup(self) -> None:
         await super().setup()
-        self._reader.is_setup = True
-        self._reader._has_task_path = self._has_task_path
+        self._rows._has_task_path = self._has_task_path
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return await self._read(SqliteSaver.get_tuple, config)
+        found = await self._read(SqliteSaver.get_tuple, config)
+        if found:
+            made_before(found)
+        return found
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        def listed(rows: SqliteSaver) -> list[CheckpointTuple]:
+            return list(rows.list(config, filter=filter, before=before, limit=limit))
+
+        for found in await self._read(listed):
+            made_before(found)
+            yield found
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         return await self._read(SqliteSaver.get_delta_channel_history, config=config, channels=channels)
-
-    async def _read(self, read: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        async with self.lock:
-            # A compiled graph reads through a copy of its saver, with a stricter serialiser.
-            self._reader.serde = self.serde
-            return await self._visit(read, self._reader, *args, **named)
 
     async def aput(
         self,
@@ -100,46 +128,44 @@ class WholeWritesSaver(AsyncSqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        return await self._whole(super().aput(config, checkpoint, metadata, new_versions))
+        thread_id = str(config["configurable"]["thread_id"])
+        return await self._write(thread_id, SqliteSaver.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        await self._whole(super().aput_writes(config, _without_half_results(writes), task_id, task_path))
+        thread_id, whole = str(config["configurable"]["thread_id"]), without_half_results(writes)
+        await self._write(thread_id, SqliteSaver.put_writes, config, whole, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
-        await self._whole(super().adelete_thread(thread_id))
+        await self._write(thread_id, SqliteSaver.delete_thread, thread_id)
 
-    async def _whole(self, work: Coroutine[Any, Any, _T]) -> _T:
-        task = asyncio.create_task(self._or_rolled_back(work))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await _settled(task)
-            raise
+    async def _read(self, read: Callable[Concatenate[SqliteSaver, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        # A compiled graph reads through a copy of its saver, with a stricter serialiser.
+        serde = self.serde
 
-    async def _or_rolled_back(self, work: Coroutine[Any, Any, _T]) -> _T:
-        try:
-            return await work
-        except BaseException:
-            # Under the saver's lock nobody is in the middle of a write: an open transaction is the failed one.
-            async with self.lock:
-                await self.conn.rollback()
-            raise
+        def visit() -> _T:
+            self._rows.serde = serde
+            return read(self._rows, *args, **named)
 
+        return await self._visit(visit)
 
-def _without_half_results(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
-    """The writes of a task; of one that failed or was cancelled, only what LangGraph itself notes.
+    async def _write(
+        self, thread_id: str, write: Callable[Concatenate[SqliteSaver, _P], _T], *args: _P.args, **named: _P.kwargs
+    ) -> _T:
+        serde, connection = self.serde, self._rows.conn
 
-    Cancelled after a node returned and before its conditional edge was decided, LangGraph saves what the node wrote
-    beside the error. The next run would take that for the whole result, follow no edge, and end with work undone.
-    """
-    if all(channel != ERROR for channel, _ in writes):
-        return writes
-    return [(channel, value) for channel, value in writes if channel in WRITES_IDX_MAP]
+        def visit() -> _T:
+            self._rows.serde = serde
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                self._fences.check(connection.execute, thread_id)
+                return write(self._rows, *args, **named)
+
+        return await self._visit(visit)
 
 
-async def _settled(task: asyncio.Task[Any]) -> None:
+async def _settled(task: asyncio.Future[Any]) -> None:
     """Wait until `task` is done, however often this is cancelled meanwhile; what it raised is dropped."""
     while not task.done():
         with suppress(asyncio.CancelledError):
