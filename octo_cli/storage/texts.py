@@ -89,7 +89,7 @@ class ThreadTexts:
     def _tell(self, sql: str, row: tuple[str, str, str]) -> None:
         if sql and not self._database.is_encrypted:
             text, _ = read_text(self._database, *row)
-            self._run(sql, (_grams(text), *row))
+            self._run(sql, (grams(text), *row))
 
 
 def read_text(database: Database, thread_id: str, kind: str, ref: str) -> tuple[str, str]:
@@ -99,7 +99,8 @@ def read_text(database: Database, thread_id: str, kind: str, ref: str) -> tuple[
     return database.unseal(text) if rows and kind in _SEALED else text, at
 
 
-def _grams(text: str) -> str:
+def grams(text: str) -> str:
+    """The grams of a text, each once, separated by spaces; of a very long one those of its beginning."""
     from octo_cli.values.terms import LONGEST_WORD, index_tokens
 
     tokens = index_tokens(text[:LONGEST_TEXT]).split()
