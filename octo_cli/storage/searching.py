@@ -5,7 +5,7 @@ the text itself, so an index that says too much does no harm. An encrypted datab
 words in clear: there every text is decrypted and read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_MATCHES: Final = 3
 ELLIPSIS: Final = "…"
 _BATCH: Final = 50
+_AT_ONCE: Final = 100
 _NEWEST: Final = 2**62
 _BEFORE: Final = 24
 _LONGEST_SNIPPET: Final = 160
@@ -65,11 +66,12 @@ class Searching(Threads):
             run("DELETE FROM octo_texts", ())
             if self._database.text_index.wipe:
                 run(self._database.text_index.wipe, ())
-        for (thread_id,) in self._database.read(
-            "SELECT thread_id FROM octo_threads WHERE indexed = 1 ORDER BY recency"
-        ):
-            with self._database.write(thread_id) as run:
-                ThreadTexts(self._database, run, thread_id).put_all()
+        known = self._database.read("SELECT thread_id FROM octo_threads WHERE indexed = 1 ORDER BY recency")
+        for start in range(0, len(known), _AT_ONCE):
+            thread_ids = [thread_id for (thread_id,) in known[start : start + _AT_ONCE]]
+            with self._database.write(*thread_ids) as run:
+                for thread_id in thread_ids:
+                    ThreadTexts(self._database, run, thread_id).put_all()
 
     def _candidates(self, terms: Sequence["Term"]) -> Iterator[Row]:
         """(thread_id, kind, ref) of every text that may match, the newest first."""
@@ -103,7 +105,18 @@ def _snippet(text: str, terms: Sequence["Term"]) -> tuple[str, tuple[tuple[int, 
         return None
     start = max(0, min(first) - _BEFORE)
     end = start + _LONGEST_SNIPPET
-    marks = sorted({found.span() for term in terms for found in term.pattern.finditer(folded, start, end)})
+    marks = _joined(found.span() for term in terms for found in term.pattern.finditer(folded, start, end))
     head, tail = ELLIPSIS if start else "", ELLIPSIS if end < len(line) else ""
     moved = len(head) - start
     return f"{head}{line[start:end]}{tail}", tuple((begin + moved, stop + moved) for begin, stop in marks)
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order, and none touching another."""
+    joined: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if joined and begin <= joined[-1][1]:
+            begin, before = joined.pop()
+            end = max(end, before)
+        joined.append((begin, end))
+    return joined

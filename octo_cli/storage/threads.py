@@ -24,7 +24,7 @@ LAST: Final = "last"
 
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _COLUMNS: Final = "thread_id, title, status, user_name, created_at, updated_at, pending, turns, documents"
-_NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
+NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
 # A row left `running` by an owner who died is shown as `active`.
 _STORED_AS: Final[dict[ThreadStatus, tuple[ThreadStatus, ...]]] = {"active": ("active", "running")}
 _SETS: Final = {
@@ -100,7 +100,7 @@ class Threads:
                 raise UsageError("thread_exists", ref=thread_id)
             run(
                 "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
-                f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_RECENCY})",
+                f" VALUES (?, ?, ?, ?, ?, ?, {NEXT_RECENCY})",
                 (thread_id, record.title, record.status, user, at, at),
             )
         return record
@@ -180,7 +180,7 @@ class Threads:
         given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
         if "status" in given:
             given.setdefault("failure", None)
-        sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
+        sets = ", ".join(["updated_at = ?", f"recency = {NEXT_RECENCY}", *(_SETS[name] for name in given)])
         values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
         with self._database.write(thread_id) as run:
             texts = ThreadTexts(self._database, run, thread_id)
