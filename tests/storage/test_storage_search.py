@@ -1,13 +1,16 @@
 """Full text over both stores: what is found, what is not, and what leaves the index."""
 
+import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
+from octo_cli.storage.sqlite import SqliteDatabase
 from octo_cli.wire.work import Message
 from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, draft
@@ -180,3 +183,29 @@ def test_a_thread_of_a_deleted_ones_name_has_none_of_its_words(storage: Storage)
     storage.delete(["gone"])
     tell(storage, "gone", "돌아온다")
     assert (found(storage, "사라"), found(storage, "돌아")) == ([], ["gone"])
+
+
+class _Sealed(SqliteDatabase):
+    """Hides texts well enough to see that nobody looks for them in the file."""
+
+    is_encrypted = True
+
+    def seal(self, text: str) -> str:
+        return text.encode().hex()
+
+    def unseal(self, stored: str) -> str:
+        return bytes.fromhex(stored).decode()
+
+
+def test_an_encrypted_database_is_searched_without_a_word_in_clear(tmp_path: Path) -> None:
+    path = tmp_path / "octo.db"
+    open_storage(file(path)).close()
+    with Storage(_Sealed(path, str(path), timeout=5)) as storage:
+        tell(storage, "one", "zanzibarword 보증금", "또 보증금")
+        tell(storage, "two", "월세")
+        assert (found(storage, "보증"), found(storage, "zanzi"), found(storage, "전세")) == (["one"], ["one"], [])
+        storage.rename("one", "새 이름")
+        storage.delete(["two"])
+    assert b"zanzibar" not in path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT rowid FROM octo_grams WHERE octo_grams MATCH '보증'").fetchall() == []
