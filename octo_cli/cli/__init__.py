@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
         {
             "list": Entry(_THREADS, "list_threads", (data,)),
             "inspect": Entry(_THREADS, "inspect", (data,)),
+            "search": Entry(_THREADS, "search", (data,)),
             "rename": Entry(_THREADS, "rename", (data,)),
             "fork": Entry(_THREADS, "fork", (data,)),
             "rollback": Entry(_THREADS, "rollback", (data,)),

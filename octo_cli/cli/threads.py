@@ -23,23 +23,58 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # A screenful: who wants more says so.
 RECENT: Final = 20
+SHOWN: Final = 50
+FOUND: Final = 20
+_ALL: Final = "all"
+_MOST: Final = 10**9
+# A server's index takes no longer one.
+_LONGEST_TITLE: Final = 500
 _YES: Final = frozenset({"y", "yes", "예", "네"})
 
 
 def list_threads(
     ctx: typer.Context,
     status: Annotated[str | None, Option("--status", metavar="STATUS")] = None,
-    limit: Annotated[str | None, Option("--limit", metavar="N")] = None,
+    limit: Annotated[str | None, Option("--limit", metavar="N|all")] = None,
 ) -> None:
     """The threads there are, the most recent first."""
     caller: Caller = ctx.obj
     wanted = _status(status)
+    user, most = caller.flags.get("user"), _count(limit, None if caller.flags.get("json") else SHOWN)
     with open_storage(caller.settings.database, create=False) as storage:
-        records = storage.threads(status=wanted, user=caller.flags.get("user"), limit=_count(limit))
+        records = storage.threads(status=wanted, user=user, limit=most)
+        left = storage.count_threads(status=wanted, user=user) - len(records) if len(records) == most else 0
     if caller.flags.get("json"):
         print_json({"threads": records})
-    else:
-        print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
+        return
+    print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
+    _tell_more(caller, "octo threads list", left)
+
+
+def search(
+    ctx: typer.Context,
+    query: Annotated[str, Argument(metavar="QUERY")],
+    limit: Annotated[str | None, Option("--limit", metavar="N|all")] = None,
+) -> None:
+    """The threads that say something, in their titles, messages and documents."""
+    caller: Caller = ctx.obj
+    most = _count(limit, FOUND)
+    _index_messages(caller)
+    with open_storage(caller.settings.database, create=False) as storage:
+        # One more than is shown tells whether there are more.
+        found = storage.search(query, limit=None if most is None else most + 1)
+    shown = found[:most]
+    if caller.flags.get("json"):
+        print_json({"threads": shown})
+        return
+    from octo_cli.ui.style import style_for
+
+    style = style_for(sys.stdout, color=caller.settings.color)
+    print_lines(lists.found_lines(shown, caller.settings.now(), caller.words, style, screen_columns(sys.stdout)))
+    if not found:
+        _tell(caller, caller.words("list.search_hint"))
+    elif len(found) > len(shown):
+        _tell(caller, caller.words("list.more_found"))
 
 
 def inspect(
@@ -74,7 +109,7 @@ def rename(
 
     with open_storage(caller.settings.database, create=False) as storage:
         thread_id = storage.resolve(thread)
-        storage.rename(thread_id, " ".join(fit(title).split()))
+        storage.rename(thread_id, " ".join(fit(title, most=_LONGEST_TITLE).split()))
         record = storage.thread(thread_id)
     if caller.flags.get("json"):
         print_json(record)
@@ -128,15 +163,22 @@ def delete(
         print_json({"deleted": ids})
 
 
-def inbox(ctx: typer.Context) -> None:
-    """Every open question of every thread, oldest first."""
+def inbox(
+    ctx: typer.Context,
+    limit: Annotated[str | None, Option("--limit", metavar="N|all")] = None,
+) -> None:
+    """The open questions of every thread, oldest first."""
     caller: Caller = ctx.obj
+    most = _count(limit, None if caller.flags.get("json") else SHOWN)
     _catch_up(caller.settings)
-    questions = open_questions(caller.settings)
+    with open_storage(caller.settings.database, create=False) as storage:
+        questions = storage.questions(limit=most)
+        left = storage.count_questions() - len(questions) if len(questions) == most else 0
     if caller.flags.get("json"):
         print_json({"interrupts": questions})
-    else:
-        print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
+        return
+    print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
+    _tell_more(caller, "octo inbox", left)
 
 
 def recent(settings: Settings) -> list[ThreadRecord]:
@@ -146,7 +188,7 @@ def recent(settings: Settings) -> list[ThreadRecord]:
 
 def open_questions(settings: Settings) -> list[Question]:
     with open_storage(settings.database, create=False) as storage:
-        return storage.questions()
+        return storage.questions(limit=SHOWN)
 
 
 def show_threads(settings: Settings, records: Sequence[ThreadRecord], say: Words, total: int) -> list[str]:
@@ -168,6 +210,16 @@ def _catch_up(settings: Settings) -> None:
         behind = storage.due_questions(settings.now()) or storage.abandoned()
     if behind:
         _done(_caught_up(settings))
+
+
+def _index_messages(caller: Caller) -> None:
+    """Threads of an older Octo come into the index before the first search, once."""
+    with open_storage(caller.settings.database, create=False) as storage:
+        behind = storage.unindexed()
+    if len(behind) > RECENT:
+        _tell(caller, caller.words("list.indexing", count=f"{len(behind):,}"))
+    if behind:
+        _done(_indexed(caller.settings, behind))
 
 
 async def _laid_open(
@@ -202,6 +254,13 @@ async def _caught_up(settings: Settings) -> None:
         await engine.catch_up()
 
 
+async def _indexed(settings: Settings, thread_ids: Sequence[str]) -> None:
+    from octo_cli.engine import open_engine
+
+    async with open_engine(settings) as engine:
+        await engine.index_messages(thread_ids)
+
+
 def _done(work: Coroutine[Any, Any, T]) -> T:
     # Lists never wait for anything: asyncio is loaded by the commands that do.
     import asyncio
@@ -220,12 +279,25 @@ def _status(text: str | None) -> ThreadStatus | None:
     return cast("ThreadStatus | None", text)
 
 
-def _count(text: str | None) -> int | None:
+def _count(text: str | None, usual: int | None) -> int | None:
+    """How many to show; None is all."""
     if text is None:
+        return usual
+    if text == _ALL:
         return None
-    if not text.isdecimal() or int(text) == 0:
-        raise UsageError("bad_setting", place="--limit", value=text, accepted="1, 2, 3 …")
+    if not text.isdecimal() or not 0 < int(text) < _MOST:
+        raise UsageError("bad_setting", place="--limit", value=text, accepted=f"1, 2, 3 … {_ALL}")
     return int(text)
+
+
+def _tell_more(caller: Caller, command: str, left: int) -> None:
+    if left > 0:
+        _tell(caller, caller.words("list.more", count=f"{left:,}", command=f"{command} --limit {_ALL}"))
+
+
+def _tell(caller: Caller, sentence: str) -> None:
+    if not caller.flags.get("quiet"):
+        print(sentence, file=sys.stderr)  # noqa: T201
 
 
 def _confirm(caller: Caller, records: Sequence[ThreadRecord]) -> None:

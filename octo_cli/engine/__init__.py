@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
-from octo_cli.engine.views import inspected, questions_of, summarised
+from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
 from octo_cli.settings import OFFLINE, Settings
@@ -134,6 +134,14 @@ class Engine:
             with suppress(ThreadBusy, StorageError, ModelError):
                 await self._expire(storage, question)
 
+    async def index_messages(self, thread_ids: Sequence[str]) -> None:
+        """Put into the index what only the checkpoints of these threads know: those of an older Octo."""
+        storage = await self._open()
+        with storage_errors(self.settings.database.name):
+            for thread_id in thread_ids:
+                said = said_in(await self.state(thread_id))
+                await asyncio.to_thread(storage.keep_messages, thread_id, said, only_first=True)
+
     async def _find_questions(self, storage: Storage, thread_id: str) -> None:
         """Put down what a dead run was asking. The thread stays `active`: the next run makes sure of it."""
         with storage_errors(self.settings.database.name):
@@ -208,6 +216,7 @@ class Engine:
                 entry = self._entry(thread_id, "rolled_back", checkpoint_id=head, detail=detail)
                 await asyncio.to_thread(storage.record, [entry], key=f"rollback:{head}")
                 await asyncio.to_thread(storage.put_questions, thread_id, ())
+                await asyncio.to_thread(storage.keep_messages, thread_id, said_in(await self.state(thread_id)))
                 # A stage that only asks needs no model to ask again.
                 asks = bool(target.record.next) and ASKING.issuperset(target.record.next)
                 model = OFFLINE if asks else None
@@ -232,8 +241,9 @@ class Engine:
             entry = self._entry(target, "forked", detail={"from": source, "at": until})
             await asyncio.to_thread(storage.record, [entry], key=f"fork:{target}")
             if until is None:
-                questions = questions_of(await self.state(target), target)
-                await asyncio.to_thread(storage.put_questions, target, questions)
+                state = await self.state(target)
+                await asyncio.to_thread(storage.put_questions, target, questions_of(state, target))
+                await asyncio.to_thread(storage.keep_messages, target, said_in(state))
                 details = await asyncio.to_thread(storage.thread_details, source)
                 model = details.model if details else None
                 await asyncio.to_thread(storage.touch, target, now=now, status=original.status, model=model)

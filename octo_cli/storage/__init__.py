@@ -15,7 +15,8 @@ from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
 from octo_cli.storage.questions import Questions
-from octo_cli.storage.threads import ThreadDetails, Threads
+from octo_cli.storage.searching import Searching
+from octo_cli.storage.threads import ThreadDetails
 
 __all__ = [
     "TTL",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
+class Storage(Searching, Questions, Messages, Audit, Papers, Leases, Checkpoints):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from datetime import datetime
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -40,6 +40,26 @@ class Cursor(Protocol):
 Run = Callable[[str, tuple[Any, ...]], Cursor]
 
 
+class TextIndex(NamedTuple):
+    """How a database keeps the grams of the rows of `octo_texts`, and finds rows by them.
+
+    `put` and `take` are told the grams and a row's (thread_id, kind, ref); where `take` is "" they go with their row.
+    `tidy` leaves nothing of what was taken, `wipe` nothing at all. `candidates` is told a query, an id and a count: the
+    newest rows that match the query and are older than the id. `word` and `beginning` write a gram in a query, `both`
+    and `either` join them.
+    """
+
+    put: str
+    take: str
+    tidy: str
+    wipe: str
+    candidates: str
+    word: str
+    beginning: str
+    both: str
+    either: str
+
+
 class Database(ABC):
     """A connection that any thread may use, one at a time. Every error it raises is already a StorageError.
 
@@ -51,6 +71,9 @@ class Database(ABC):
     locking: ClassVar[str] = ""
     # LangGraph's tables here, each with all its columns but `thread_id`.
     checkpoint_tables: Mapping[str, str]
+    text_index: TextIndex
+    # Whether `seal` hides what it is given: then no index may hold words in clear.
+    is_encrypted = False
 
     def __init__(self, name: str) -> None:
         self.name: Final = name

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from octo_cli.storage.database import Database
+from octo_cli.storage.texts import ThreadTexts
 from octo_cli.wire.work import Message
 
 _START: Final = ""
@@ -25,13 +26,18 @@ class Said(Struct, frozen=True):
 class Messages:
     _database: Database
 
-    def keep_messages(self, thread_id: str, said: Sequence[Message]) -> int:
+    def keep_messages(self, thread_id: str, said: Sequence[Message], *, only_first: bool = False) -> int:
         """Make `said` the thread's conversation; returns how many messages are new here.
 
-        What another branch said stays, and is no longer current.
+        What another branch said stays, and is no longer current. With `only_first` nothing happens to a thread whose
+        messages were kept before, perhaps just now by a run of its own.
         """
         chain = list(_chain(said))
         with self._database.write(thread_id) as run:
+            texts = ThreadTexts(self._database, run, thread_id)
+            indexed = texts.is_indexed()
+            if indexed and only_first:
+                return 0
             last = run(
                 "SELECT place, digest FROM octo_messages WHERE thread_id = ? AND current = 1"
                 " ORDER BY place DESC LIMIT 1",
@@ -41,6 +47,8 @@ class Messages:
             if last and last[0] < len(chain) and chain[last[0]].digest == last[1]:
                 chain = chain[last[0] + 1 :]
             else:
+                texts.take_all()
+                indexed = False
                 run("UPDATE octo_messages SET current = 0 WHERE thread_id = ?", (thread_id,))
             added = 0
             for one in chain:
@@ -57,7 +65,11 @@ class Messages:
                             self._database.seal(one.message.text),
                         ),
                     )
-            run("UPDATE octo_threads SET indexed = 1 WHERE thread_id = ?", (thread_id,))
+                if indexed:
+                    texts.put("message", str(one.place))
+            if not indexed:
+                texts.put_all()
+                run("UPDATE octo_threads SET indexed = 1 WHERE thread_id = ?", (thread_id,))
         return added
 
     def messages(self, thread_id: str) -> list[Message]:

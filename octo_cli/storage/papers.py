@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from octo_cli.errors import NotFound
 from octo_cli.storage.database import Database, Row
 from octo_cli.storage.moments import stamp
+from octo_cli.storage.texts import ThreadTexts
 from octo_cli.wire.work import Artifact, Language
 
 _CARD: Final = (
@@ -110,11 +111,13 @@ class Papers:
                 raise NotFound("document_not_found", ref=document_id)
             version, thread_id = row
             self._database.fences.check(run, thread_id)
-            run(
+            first = run(
                 "UPDATE octo_documents SET finished_at = ?, path = COALESCE(?, path)"
                 " WHERE document_id = ? AND version = ? AND finished_at IS NULL",
                 (stamp(now), path, document_id, version),
             )
+            if first.rowcount:
+                ThreadTexts(self._database, run, thread_id).put_document(document_id, version)
             run(
                 "UPDATE octo_threads SET documents = (SELECT COUNT(DISTINCT document_id) FROM octo_documents"
                 " WHERE thread_id = ? AND finished_at IS NOT NULL) WHERE thread_id = ?",

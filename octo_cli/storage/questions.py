@@ -13,6 +13,8 @@ from octo_cli.wire.forms import Question
 # One run puts its questions in the order of their steps, often at the same instant.
 _OLDEST_FIRST: Final = "ORDER BY created_at, thread_id, place"
 
+_ALL: Final = 2**62
+
 
 class Questions:
     _database: Database
@@ -32,12 +34,16 @@ class Questions:
             run("UPDATE octo_threads SET pending = ? WHERE thread_id = ?", (len(stored), thread_id))
         return stored
 
-    def questions(self, thread_id: str | None = None) -> list[Question]:
-        """Oldest first, of one thread or of all."""
+    def questions(self, thread_id: str | None = None, *, limit: int | None = None) -> list[Question]:
+        """Oldest first, of one thread or of all; of all at most `limit`."""
         if thread_id is None:
-            return self._decoded(self._database.read(f"SELECT question FROM octo_questions {_OLDEST_FIRST}"))
+            sql = f"SELECT question FROM octo_questions {_OLDEST_FIRST} LIMIT ?"
+            return self._decoded(self._database.read(sql, _ALL if limit is None else limit))
         sql = f"SELECT question FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
         return self._decoded(self._database.read(sql, thread_id))
+
+    def count_questions(self) -> int:
+        return int(self._database.read("SELECT COUNT(*) FROM octo_questions")[0][0])
 
     def due_questions(self, now: datetime) -> list[Question]:
         """Those whose `expires_at` has passed and which nobody has marked yet, oldest first."""

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Any, Final, TypedDict, Unpack
 from unicodedata import normalize
 
@@ -14,6 +16,7 @@ from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
 from octo_cli.storage.moments import stamp
+from octo_cli.storage.texts import ThreadTexts
 from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 PREFIX: Final = 4
@@ -21,7 +24,7 @@ LAST: Final = "last"
 
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _COLUMNS: Final = "thread_id, title, status, user_name, created_at, updated_at, pending, turns, documents"
-_NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
+NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
 # A row left `running` by an owner who died is shown as `active`.
 _STORED_AS: Final[dict[ThreadStatus, tuple[ThreadStatus, ...]]] = {"active": ("active", "running")}
 _SETS: Final = {
@@ -42,6 +45,7 @@ _TABLES: Final = (
 )
 _NEAR_AMONG: Final = 200
 _NAMED: Final = 5
+_ALL: Final = 2**62
 
 
 class ThreadDetails(Struct, frozen=True):
@@ -96,20 +100,14 @@ class Threads:
                 raise UsageError("thread_exists", ref=thread_id)
             run(
                 "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
-                f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_RECENCY})",
+                f" VALUES (?, ?, ?, ?, ?, ?, {NEXT_RECENCY})",
                 (thread_id, record.title, record.status, user, at, at),
             )
         return record
 
     def thread(self, thread_id: str, *, now: datetime | None = None) -> ThreadRecord | None:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM octo_threads WHERE thread_id = ?", thread_id)
-        if not rows:
-            return None
-        record = ThreadRecord(*rows[0])
-        # Asking after an owner means asking the system about a process: only for who needs it.
-        if record.status != "running":
-            return record
-        return _shown(rows, held_threads(self._database, now or self._database.now()))[0]
+        return self._shown(rows, now)[0] if rows else None
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
@@ -140,13 +138,18 @@ class Threads:
         now: datetime | None = None,
     ) -> list[ThreadRecord]:
         """Most recently touched first. `now` is real time, for telling a live owner from an expired one."""
-        held = held_threads(self._database, now or self._database.now())
-        sql, values = _listing(status, user)
-        if limit is not None and status != "running":
-            # Of the rows read, at most those being run now are shown under another status.
-            sql, values = f"{sql} LIMIT ?", (*values, limit + len(held))
-        shown = _shown(self._database.read(sql, *values), held)
+        # Few threads run, and of those that stand as running some may be shown as active.
+        enough = None if status == "running" else limit
+        stored = _STORED_AS.get(status, (status,)) if status else (None,)
+        rows = [row for one in stored for row in self._listed(one, user, None if one == "running" else enough)]
+        rows.sort(key=itemgetter(0), reverse=True)
+        shown = self._shown([row[1:] for row in rows], now)
         return list(islice((record for record in shown if status in (None, record.status)), limit))
+
+    def count_threads(self, *, status: ThreadStatus | None = None, user: str | None = None) -> int:
+        """How many rows `threads` has to tell of, a dead owner's counted as it stands."""
+        stored = _STORED_AS.get(status, (status,)) if status else (None,)
+        return sum(self._count(one, user) for one in stored)
 
     def abandoned(self, *, now: datetime | None = None) -> list[str]:
         """The threads whose run died: they stand as running, and nobody alive runs them."""
@@ -164,7 +167,8 @@ class Threads:
         ref = normalize("NFC", ref).encode("utf-8", "replace").decode("utf-8")
         if self._database.read("SELECT 1 FROM octo_threads WHERE thread_id = ?", ref):
             return ref
-        matches = self._newest(1) if ref == LAST else self._matching(ref)
+        matches = self._newest(1) if ref == LAST else [*self._titled(ref), *self._beginning(ref)]
+        matches = list(dict.fromkeys(matches))[:_NAMED]
         if not matches:
             raise NotFound("thread_not_found", ref=ref, near=_named(self._near(ref)))
         if len(matches) > 1:
@@ -176,14 +180,16 @@ class Threads:
         given: dict[str, object] = {name: value for name, value in changes.items() if value is not None}
         if "status" in given:
             given.setdefault("failure", None)
-        sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
+        sets = ", ".join(["updated_at = ?", f"recency = {NEXT_RECENCY}", *(_SETS[name] for name in given)])
         values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
         with self._database.write(thread_id) as run:
-            _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
+            texts = ThreadTexts(self._database, run, thread_id)
+            with texts.retitling() if "title" in given else nullcontext():
+                _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
 
     def rename(self, thread_id: str, title: str) -> None:
         """A person's title: no automatic one replaces it."""
-        with self._database.write(thread_id) as run:
+        with self._database.write(thread_id) as run, ThreadTexts(self._database, run, thread_id).retitling():
             renamed = run(
                 "UPDATE octo_threads SET title = ?, titled_by_user = 1 WHERE thread_id = ?",
                 (normalize("NFC", title), thread_id),
@@ -200,16 +206,45 @@ class Threads:
         with self._database.write(*thread_ids, *map(lease_key, thread_ids)) as run:
             for thread_id in thread_ids:
                 refuse_if_held(run, thread_id, now or self._database.now())
+                ThreadTexts(self._database, run, thread_id).take_all()
+            if self._database.text_index.tidy:
+                run(self._database.text_index.tidy, ())
             return sum(_delete_thread(run, tables, thread_id) for thread_id in thread_ids)
 
-    def _matching(self, ref: str) -> list[Row]:
+    def _listed(self, status: str | None, user: str | None, limit: int | None) -> list[Row]:
+        where, values = _where(status, user)
+        sql = f"SELECT recency, {_COLUMNS} FROM octo_threads{where} ORDER BY recency DESC LIMIT ?"
+        return self._database.read(sql, *values, _ALL if limit is None else limit)
+
+    def _count(self, status: str | None, user: str | None) -> int:
+        where, values = _where(status, user)
+        return int(self._database.read(f"SELECT COUNT(*) FROM octo_threads{where}", *values)[0][0])
+
+    def _shown(self, rows: Sequence[Row], now: datetime | None) -> list[ThreadRecord]:
+        """Rows as they are told: one whose run died is active."""
+        records = [ThreadRecord(*row) for row in rows]
+        # Asking after an owner means asking the system about a process: only for who needs it.
+        if all(record.status != "running" for record in records):
+            return records
+        held = held_threads(self._database, now or self._database.now())
+        return [
+            msgspec.structs.replace(record, status="active")
+            if record.status == "running" and record.thread_id not in held
+            else record
+            for record in records
+        ]
+
+    def _titled(self, title: str) -> list[Row]:
+        sql = "SELECT thread_id, title FROM octo_threads WHERE title = ? AND title <> '' ORDER BY recency DESC LIMIT ?"
+        return self._database.read(sql, title, _NAMED)
+
+    def _beginning(self, prefix: str) -> list[Row]:
+        if len(prefix) < PREFIX:
+            return []
         # A range, since LIKE would ignore case and so the index. All ids are ASCII: "\x7f" comes after any of them.
-        low, high = (ref, f"{ref}\x7f") if len(ref) >= PREFIX else ("", "")
-        return self._database.read(
-            "SELECT thread_id, title FROM octo_threads WHERE (title = ? AND title <> '')"
-            " OR (thread_id >= ? AND thread_id < ?) ORDER BY recency DESC LIMIT ?",
-            *(ref, low, high, _NAMED),
-        )
+        between = "thread_id >= ? AND thread_id < ? ORDER BY thread_id LIMIT ?"
+        sql = f"SELECT thread_id, title FROM octo_threads WHERE {between}"
+        return self._database.read(sql, prefix, f"{prefix}\x7f", _NAMED)
 
     def _near(self, ref: str) -> list[Row]:
         from difflib import get_close_matches
@@ -223,28 +258,11 @@ class Threads:
         return self._database.read("SELECT thread_id, title FROM octo_threads ORDER BY recency DESC LIMIT ?", count)
 
 
-def _listing(status: ThreadStatus | None, user: str | None) -> tuple[str, tuple[object, ...]]:
-    conditions: list[str] = []
-    values: list[object] = []
-    if status is not None:
-        stored = _STORED_AS.get(status, (status,))
-        conditions.append(f"status IN ({', '.join('?' * len(stored))})")
-        values += stored
-    if user is not None:
-        conditions.append("user_name = ?")
-        values.append(user)
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_COLUMNS} FROM octo_threads{where} ORDER BY recency DESC", tuple(values)
-
-
-def _shown(rows: Sequence[Row], held: set[str]) -> list[ThreadRecord]:
-    records = (ThreadRecord(*row) for row in rows)
-    return [
-        msgspec.structs.replace(record, status="active")
-        if record.status == "running" and record.thread_id not in held
-        else record
-        for record in records
-    ]
+def _where(status: str | None, user: str | None) -> tuple[str, tuple[str, ...]]:
+    given = {"status": status, "user_name": user}
+    asked = {column: value for column, value in given.items() if value is not None}
+    where = " AND ".join(f"{column} = ?" for column in asked)
+    return f" WHERE {where}" if where else "", tuple(asked.values())
 
 
 def _column(name: str, value: object) -> object:

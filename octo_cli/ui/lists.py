@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Final
 
 from octo_cli.i18n import Language, Words
-from octo_cli.ui.cells import columns
+from octo_cli.ui.cells import clip, columns, width
 from octo_cli.ui.moments import ago
-from octo_cli.ui.sanitise import one_line
+from octo_cli.ui.sanitise import one_line, visible
+from octo_cli.ui.style import Style
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import AgentRecord, Artifact, ThreadRecord, TypeCard
+from octo_cli.wire.work import AgentRecord, Artifact, FoundThread, Match, ThreadRecord, TypeCard
 
 SHORTEST: Final = 8
 _NOT_WORTH_CUTTING: Final = 4
@@ -41,6 +42,19 @@ def thread_lines(records: Sequence[ThreadRecord], now: datetime, say: Words, tot
         for record in records
     ]
     return columns([_header(say, "id", "status", "updated", "title"), *rows], total, flexible=(3,))
+
+
+def found_lines(found: Sequence[FoundThread], now: datetime, say: Words, style: Style, total: int) -> list[str]:
+    """A line for each thread as in the list of threads, and under it one for every place with its hits set off."""
+    if not found:
+        return [say("list.nothing_found")]
+    header, *rows = thread_lines(found, now, say, total)
+    lines = [header]
+    for row, thread in zip(rows, found, strict=True):
+        # The title stands above already.
+        places = [match for match in thread.matches if match.where != "title"] or thread.matches
+        lines += [row, *(_match_line(match, now, say, style, total) for match in places)]
+    return lines
 
 
 def inbox_lines(
@@ -107,6 +121,19 @@ def category(name: str, say: Words) -> str:
     """What an agent or an intent is called; a plug-in's is called by its own name."""
     key = f"category.{name}"
     return say(key) if say.has(key) else one_line(name)
+
+
+def _match_line(match: Match, now: datetime, say: Words, style: Style, total: int) -> str:
+    """Where it was found, and the words around it, cut at the end of the line."""
+    line = f"  {say(f'list.in_{match.where}')} · {ago(match.at, now, say)}  "
+    room, end = total - width(line), 0
+    for begin, stop in (*match.marks, (len(match.snippet), len(match.snippet))):
+        for text, draw in ((match.snippet[end:begin], str), (match.snippet[begin:stop], style.strong)):
+            shown = clip(visible(text), room)
+            room -= width(shown)
+            line += draw(shown)
+        end = stop
+    return line
 
 
 def _deadline(question: Question, now: datetime, say: Words) -> str:

@@ -10,7 +10,7 @@ MOST_CHARACTERS: Final = 100_000
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def fit(text: str) -> str:
+def fit(text: str, *, most: int = MOST_CHARACTERS) -> str:
     """A request as NFC without surrounding blanks.
 
     Raises UsageError for nothing but blanks, too much text, control characters, or bytes that are no text.
@@ -19,8 +19,8 @@ def fit(text: str) -> str:
     text = text.replace("\f", "\n").removeprefix("\ufeff").strip()
     if not text:
         raise UsageError("text_empty")
-    if len(text) > MOST_CHARACTERS:
-        raise UsageError("text_too_long", length=f"{len(text):,}", limit=f"{MOST_CHARACTERS:,}")
+    if len(text) > most:
+        raise UsageError("text_too_long", length=f"{len(text):,}", limit=f"{most:,}")
     if control := _CONTROL.search(text):
         raise UsageError("text_control", character=f"U+{ord(control[0]):04X}", position=control.start() + 1)
     return text

@@ -209,3 +209,22 @@ class ThreadRecord(Struct, frozen=True):
     pending: int = 0
     turns: int = 0
     documents: int = 0
+
+
+class Match(Struct, frozen=True):
+    """A text of a thread where a search found something.
+
+    `at` is when it was said or made, `marks` the begin and end of each hit in `snippet`, in characters.
+    """
+
+    where: Literal["title", "message", "document"]
+    at: str
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    document_id: str | None = None
+
+
+class FoundThread(ThreadRecord, frozen=True):
+    """A thread that a search found, with the newest places where it did."""
+
+    matches: tuple[Match, ...] = ()

@@ -16,7 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from octo_cli.agents.folders import Findings, FolderIndex
-from octo_cli.agents.folders.terms import index_tokens, terms_of
+from octo_cli.values.terms import index_tokens, terms_of
 
 LAW = "# 주거\n\n## 대항력\n\n주택임대차보호법은 전입신고를 마친 다음 날부터 적용된다.\n확정일자도 받는다.\n"
 NOTE = "Landlords keep the deposit in a Café account.\nThe LangGraph contract ends 2027-03-01.\n"

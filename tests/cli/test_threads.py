@@ -1,7 +1,10 @@
 """Lists over a real database that no graph ever ran on."""
 
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pexpect
@@ -10,7 +13,8 @@ import pytest
 from octo_cli.storage import open_storage
 from octo_cli.ui.cells import width
 from octo_cli.wire.forms import Question
-from tests.conftest import NOW, Octo
+from octo_cli.wire.work import Message
+from tests.conftest import NOW, Octo, Said
 from tests.databases import file
 
 MOMENT = datetime.fromisoformat(NOW)
@@ -27,6 +31,8 @@ def filled(octo: Octo) -> Octo:
         )
         storage.create_thread("nda.2026", title="비밀유지계약서", user="lee", now=MOMENT)
         storage.touch("nda.2026", now=MOMENT, status="waiting_human")
+        for thread_id in ("aaaa0001bbbb", "aaaa0002bbbb", "nda.2026"):
+            storage.keep_messages(thread_id, ())
         storage.put_questions("nda.2026", [question("q2", "두 번째", hours=1), question("q1", "첫 번째", hours=2)])
     octo.environment["OCTO_LANG"] = "ko"
     return octo
@@ -162,3 +168,102 @@ def test_light_commands_import_no_heavy_module(filled: Octo) -> None:
 
 def test_times_are_read_in_the_callers_zone() -> None:
     assert MOMENT.astimezone(UTC).hour == 1
+
+
+def test_a_search_shows_where_it_was_said(filled: Octo) -> None:
+    with open_storage(file(filled.database)) as storage:
+        storage.keep_messages("aaaa0001bbbb", [Message("user", f"{'가' * 50} 특약은 \x1b[31m없습니다", NOW)])
+        storage.keep_messages("aaaa0002bbbb", [Message("user", HOSTILE, NOW)])
+    said = filled("threads", "search", "특약")
+    assert (said.status, said.err) == (0, "")
+    header, row, place = said.out.splitlines()
+    assert header.split() == ["ID", "상태", "최근", "제목"]
+    assert row.startswith("aaaa0001")
+    assert place.split()[:3] == ["대화", "·", "방금"]
+    assert place.endswith("특약은 ‹U+001B›[31m없습니다")
+    assert [one["thread_id"] for one in filled("threads", "search", "계약", "--json").json["threads"]] == [
+        "aaaa0001bbbb",
+        "nda.2026",
+    ]
+    assert "\x1b" not in filled("threads", "search", "evil").out
+
+
+def test_a_search_is_json_with_marks(filled: Octo) -> None:
+    body = filled("threads", "search", "비밀 유지", "--json").json
+    (thread,) = body["threads"]
+    (match,) = thread.pop("matches")
+    assert (body["version"], thread) == (1, filled("threads", "list", "--limit", "1", "--json").json["threads"][0])
+    assert (match["where"], match["snippet"], match["marks"]) == ("title", "비밀유지계약서", [[0, 4]])
+
+
+def test_a_search_marks_its_hits_on_a_screen_and_fits_it(filled: Octo) -> None:
+    with open_storage(file(filled.database)) as storage:
+        storage.keep_messages("nda.2026", [Message("user", "보증금은 " * 40, NOW)])
+    child = pexpect.spawn(
+        *(sys.executable, ["-m", "octo_cli", "threads", "search", "증금"]),
+        encoding="utf-8", dimensions=(24, 60), timeout=20, cwd=str(filled.folder),
+        env={**filled.environment, "TERM": "xterm"},
+    )  # fmt: skip
+    lines = str(child.read()).split("\r\n")
+    assert any("보\x1b[1m증금\x1b[0m은" in line for line in lines)
+    assert all(width(re.sub(r"\x1b\[\dm", "", line)) <= 60 for line in lines)
+
+
+def test_nothing_found_is_no_failure_and_says_what_next(filled: Octo) -> None:
+    for query in ("뷁뷁", "", "%", '"NEAR(', "*"):
+        said = filled("threads", "search", query)
+        assert (said.status, said.out) == (0, "찾은 대화가 없습니다.\n")
+        assert "octo threads list" in said.err
+    filled.environment["OCTO_LANG"] = "en"
+    assert filled("threads", "search", "뷁뷁", "--quiet") == Said(0, "Nothing found.\n", "")
+    assert filled("threads", "search", "뷁뷁", "--json").json == {"version": 1, "threads": []}
+
+
+def test_long_lists_show_their_beginning_and_how_much_is_left(filled: Octo) -> None:
+    with open_storage(file(filled.database)) as storage:
+        for number in range(60):
+            storage.create_thread(f"many{number:02}", title=f"보증금 {number}", user="park", now=MOMENT)
+        many = [question(f"many{number:02}", "물음", hours=3) for number in range(60)]
+        storage.put_questions("many00", many)
+    said = filled("threads", "list")
+    assert (len(said.out.splitlines()), said.err) == (51, "13개 더 있습니다: octo threads list --limit all\n")
+    assert len(filled("threads", "list", "--limit", "all").out.splitlines()) == 64
+    assert len(filled("threads", "list", "--json").json["threads"]) == 63
+    said = filled("inbox")
+    assert (len(said.out.splitlines()), said.err) == (51, "12개 더 있습니다: octo inbox --limit all\n")
+    assert len(filled("inbox", "--json").json["interrupts"]) == 62
+    assert len(filled("inbox", "--limit", "3", "--json").json["interrupts"]) == 3
+    said = filled("threads", "search", "보증", "--limit", "30")
+    assert said.out.splitlines()[1].startswith("many59")
+    assert "--limit all" in said.err
+    assert len(filled("threads", "search", "보증", "--limit", "all", "--json").json["threads"]) == 61
+
+
+def test_what_an_older_octo_left_is_found_by_the_first_search(octo: Octo) -> None:
+    thread = octo("ask", "보증금이 무엇인지 설명해 줘", "--json").json["thread_id"]
+    with closing(sqlite3.connect(octo.database)) as connection, connection:
+        # As the migration leaves a thread that was there before it.
+        connection.executescript(
+            "DELETE FROM octo_messages; DELETE FROM octo_texts; UPDATE octo_threads SET indexed = 0;"
+            "INSERT INTO octo_grams (octo_grams) VALUES ('delete-all')"
+        )
+    for _ in range(2):
+        assert [one["thread_id"] for one in octo("threads", "search", "무엇인지", "--json").json["threads"]] == [thread]
+
+
+def test_a_fork_and_a_rollback_are_found_as_they_stand(octo: Octo) -> None:
+    thread = octo("ask", "보증금이 무엇인지 설명해 줘", "--json").json["thread_id"]
+    octo("ask", "월세는 무엇인가요", "--thread", thread, "--json")
+    fork = octo("threads", "fork", thread, "--json").json["thread_id"]
+    found = [one["thread_id"] for one in octo("threads", "search", "월세는", "--json").json["threads"]]
+    assert found == [fork, thread]
+    history = octo("threads", "inspect", thread, "--history", "--json").json["history"]
+    assert octo("threads", "rollback", thread, "--to", history[0]["checkpoint_id"]).status == 0
+    found = [one["thread_id"] for one in octo("threads", "search", "월세는", "--json").json["threads"]]
+    assert found == [fork]
+
+
+def test_a_title_has_an_end(filled: Octo) -> None:
+    said = filled("threads", "rename", "nda.", "가" * 501, "--json")
+    assert (said.status, said.json["error"]["code"]) == (2, "text_too_long")
+    assert filled("threads", "rename", "nda.", "가" * 500).status == 0

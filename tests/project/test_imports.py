@@ -46,6 +46,7 @@ OF_AN_AGENT = ("duckdb", "numpy", "matplotlib", "plotext", "openpyxl", "trafilat
             ["threads", "list", "--json"],
             ("pydantic", "langgraph", "langchain_core", "rich", "prompt_toolkit", "jinja2"),
         ),
+        (["threads", "search", "보증금"], (*HEAVY, "asyncio")),
         (["config", "get", "model"], HEAVY),
         (["auth", "status"], HEAVY),
         (["doctor"], (*HEAVY, "httpx")),

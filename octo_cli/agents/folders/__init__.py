@@ -2,8 +2,8 @@
 
 `FolderIndex(file, folders).search(query)` is all of it: it walks the folders, brings its index up to date, ranks the
 files and says which places match. `reading` holds which files count, `formats` what a PDF, a Word file or a web page
-says and `extraction` the child process where that is read, `terms` and `queries` how text and query become the same
-tokens, `lines` where in a file the terms stand, `meaning` what a model's vectors add, `upkeep` and `store` the index.
+says and `extraction` the child process where that is read, `queries` what a query asks for, `lines` where in a file the
+terms stand, `meaning` what a model's vectors add, `upkeep` and `store` the index.
 """
 
 from octo_cli.agents.folders.index import Findings, FolderIndex, FoundFile, Place

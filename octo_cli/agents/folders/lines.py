@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
-from octo_cli.agents.folders.terms import Term, fold, humps
 from octo_cli.documents.markdown import escape
 from octo_cli.values.contact import has_rrn
+from octo_cli.values.terms import Term, fold, humps
 
 MOST_LINES: Final = 3
 WIDTH: Final = 160

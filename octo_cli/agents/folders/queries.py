@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from octo_cli.agents.folders import reading
-from octo_cli.agents.folders.terms import LONGEST_QUERY, Term, different, fold, terms_of
+from octo_cli.values.terms import LONGEST_QUERY, Term, different, fold, terms_of
 from octo_cli.values.text import one_line
 
 _ITEM: Final = re.compile(

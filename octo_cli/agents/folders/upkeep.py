@@ -16,7 +16,7 @@ from octo_cli.agents.folders.formats import Unreadable
 from octo_cli.agents.folders.lines import headings
 from octo_cli.agents.folders.reading import Reason, Stamp, Survey
 from octo_cli.agents.folders.store import transaction
-from octo_cli.agents.folders.terms import index_tokens, name_tokens
+from octo_cli.values.terms import index_tokens, name_tokens
 from octo_cli.values.text import one_line
 
 Stopped = Callable[[], bool]

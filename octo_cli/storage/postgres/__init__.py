@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from octo_cli.settings import DatabaseSettings
-from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.database import Database, Row, Run, TextIndex
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.postgres.faults import is_lost, may_come_back
 from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
@@ -50,6 +50,20 @@ class PostgresDatabase(Database):
             "checkpoint_blobs": "checkpoint_ns, channel, version, type, blob",
             "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
         }
+    )
+
+    text_index = TextIndex(
+        put="UPDATE octo_texts SET grams = array_to_tsvector(string_to_array(?, ' '))"
+        " WHERE thread_id = ? AND kind = ? AND ref = ?",
+        take="",
+        tidy="",
+        wipe="",
+        candidates="SELECT id, thread_id, kind, ref FROM octo_texts"
+        " WHERE grams @@ CAST(? AS tsquery) AND id < ? ORDER BY id DESC LIMIT ?",
+        word="'{}'",
+        beginning="'{}':*",
+        both=" & ",
+        either=" | ",
     )
 
     def __init__(self, settings: DatabaseSettings) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
-from octo_cli.storage.database import Database, Row, Run
+from octo_cli.storage.database import Database, Row, Run, TextIndex
 from octo_cli.storage.faults import file_errors, storage_errors
 from octo_cli.storage.moments import wall_clock
 from octo_cli.storage.schema import LANGGRAPH_TABLES, VERSION, bring_up_to_date, refuse_newer
@@ -39,6 +39,22 @@ class SqliteDatabase(Database):
             "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata",
             "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
         }
+    )
+
+    text_index = TextIndex(
+        put="INSERT INTO octo_grams (rowid, grams) SELECT id, ? FROM octo_texts"
+        " WHERE thread_id = ? AND kind = ? AND ref = ?",
+        take="INSERT INTO octo_grams (octo_grams, rowid, grams) SELECT 'delete', id, ? FROM octo_texts"
+        " WHERE thread_id = ? AND kind = ? AND ref = ?",
+        # Until its parts are merged, FTS5 only notes that a word is gone.
+        tidy="INSERT INTO octo_grams (octo_grams) VALUES ('optimize')",
+        wipe="INSERT INTO octo_grams (octo_grams) VALUES ('delete-all')",
+        candidates="SELECT id, thread_id, kind, ref FROM octo_grams CROSS JOIN octo_texts ON id = octo_grams.rowid"
+        " WHERE octo_grams MATCH ? AND octo_grams.rowid < ? ORDER BY octo_grams.rowid DESC LIMIT ?",
+        word='"{}"',
+        beginning='"{}"*',
+        both=" AND ",
+        either=" OR ",
     )
 
     def __init__(self, path: Path, location: str, *, timeout: float) -> None:

@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import islice, pairwise
 from typing import Final
 
+from octo_cli.values.patterns import lazy
 from octo_cli.values.text import one_line
 
 LONGEST_QUERY: Final = 2000
@@ -24,17 +25,17 @@ _CJK: Final = (
     "\u1100-\u11ff\u3040-\u30ff\u3131-\u318e\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _LETTER: Final = rf"[^\W_{_CJK}]"
-_RUN: Final = re.compile(rf"[{_CJK}]+|{_LETTER}+")
+_RUN: Final = lazy(rf"[{_CJK}]+|{_LETTER}+")
 # A run's pairs overlap: each is looked at ahead of the one character that is gone on by.
-_TOKEN: Final = re.compile(rf"(?=([{_CJK}]{{1,2}}|{_LETTER}+))(?:[{_CJK}]|{_LETTER}+)")
-_IS_CJK: Final = re.compile(rf"[{_CJK}]")
+_TOKEN: Final = lazy(rf"(?=([{_CJK}]{{1,2}}|{_LETTER}+))(?:[{_CJK}]|{_LETTER}+)")
+_IS_CJK: Final = lazy(rf"[{_CJK}]")
 # Small letters, digits and Hangul, most of any text, are folded already; looking each of them up would take longest.
-_TO_FOLD: Final = re.compile("[^\\x00-@\\[-\\x7f\uac00-\ud7a3]+")
-_HUMP: Final = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_HUMPED: Final = re.compile("[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
+_TO_FOLD: Final = lazy("[^\\x00-@\\[-\\x7f\uac00-\ud7a3]+")
+_HUMP: Final = lazy("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMPED: Final = lazy("[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
 _MARK: Final = "_"
 
-_WORD: Final = re.compile(r'"([^"]+)"|“([^“”]+)”|「([^「」]+)」|(\S+)')
+_WORD: Final = lazy(r'"([^"]+)"|“([^“”]+)”|「([^「」]+)」|(\S+)')
 
 # A stem is looked for beside the word itself, never instead, so a noun that only seems to end in one loses nothing.
 _PARTICLES: Final = (
@@ -112,16 +113,25 @@ class Spelling:
     prefix: bool = False
 
     @property
-    def phrase(self) -> str:
-        """An FTS5 phrase. Runs hold letters and digits only, so nothing in it can be read as syntax."""
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens of every text that holds it, one after the other; of the last one its beginning if `is_open`."""
         *before, last = self.runs
         tokens = _TOKEN.findall(" ".join(before))
-        if not _is_cjk(last):
-            return f'"{" ".join([*tokens, last])}"' + ("*" if self.prefix else "")
-        if len(last) == 1:
-            return f'"{" ".join([*tokens, last])}"*'
+        if not _is_cjk(last) or len(last) == 1:
+            return (*tokens, last)
         # In the text the run may go on, so its last character alone is no token there.
-        return f'"{" ".join([*tokens, *_pairs(last)[:-1]])}"'
+        return (*tokens, *_pairs(last)[:-1])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its last token may go on in the text."""
+        last = self.runs[-1]
+        return len(last) == 1 if _is_cjk(last) else self.prefix
+
+    @property
+    def phrase(self) -> str:
+        """An FTS5 phrase. Runs hold letters and digits only, so nothing in it can be read as syntax."""
+        return f'"{" ".join(self.tokens)}"' + ("*" if self.is_open else "")
 
     @property
     def pattern(self) -> str:
