@@ -50,6 +50,8 @@ class PostgresDatabase(Database):
         }
     )
 
+    checkpoint_values = MappingProxyType({"checkpoint_blobs": "blob", "checkpoint_writes": "blob"})
+
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
         self.settings = settings
@@ -97,7 +99,7 @@ class PostgresDatabase(Database):
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver
 
-        return open_saver(self.settings)
+        return open_saver(self)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
