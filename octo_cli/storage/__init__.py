@@ -5,13 +5,15 @@ quick. Its methods may be called from any thread; `database` says when they must
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 
+from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.audit import Audit, AuditEntry, AuditRow
 from octo_cli.storage.checkpoints import CheckpointRow, Checkpoints
 from octo_cli.storage.database import Database
+from octo_cli.storage.examination import faults
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.keys import seal_of
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
@@ -47,9 +49,18 @@ class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
         """The database as it is shown."""
         return self._database.name
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether what people wrote stands here encrypted."""
+        return self._database.sealed.encrypts
+
     def check(self) -> None:
         """Look at all there is and write once. Raises StorageError when the database is not sound."""
         self._database.check()
+
+    def faults(self) -> Iterator[StorageError]:
+        """Every damaged row and broken audit chain there is; reads all of the database."""
+        return faults(self)
 
     def close(self) -> None:
         self._database.close()

@@ -24,6 +24,8 @@ _COLUMNS: Final = f"{_STORED}, prev_hash, hash"
 _START: Final = (0, "")
 # The end of an empty chain, as the thread's row keeps it.
 NO_ENTRIES: Final = "0:"
+_PREFIX: Final = 4
+_NAMED: Final = 5
 _HEAD: Final = ("octo_threads", "audit_head")
 
 
@@ -79,13 +81,33 @@ class Audit:
         return [self._row(row) for row in self._chain(thread_id)]
 
     def document_audit(self, document_id: str) -> list[AuditRow]:
-        """What happened to a document, in whichever threads, oldest first. Raises NotFound "document_not_found"."""
+        """What happened to a document, in whichever threads, oldest first."""
+        sql = f"SELECT {_COLUMNS} FROM octo_audit WHERE document_id = ? ORDER BY at, thread_id, seq"
+        return [self._row(row) for row in self._database.read(sql, document_id)]
+
+    def audit_length(self, thread_id: str) -> int:
+        """How many entries there are."""
+        ((count,),) = self._database.read("SELECT COUNT(*) FROM octo_audit WHERE thread_id = ?", thread_id)
+        return int(count)
+
+    def resolve_document(self, ref: str) -> str:
+        """The full id of a document: an id, or a prefix of 4 characters or more that only one has.
+
+        Raises NotFound "document_not_found" (ref) or "document_ambiguous" (ref, matches).
+        """
+        ref = ref.encode("utf-8", "replace").decode("utf-8")
+        within = "document_id = ? OR (document_id >= ? AND document_id < ?)"
+        values = (ref, *((ref, f"{ref}\x7f") if len(ref) >= _PREFIX else ("", "")))
         rows = self._database.read(
-            f"SELECT {_COLUMNS} FROM octo_audit WHERE document_id = ? ORDER BY at, thread_id, seq", document_id
+            f"SELECT document_id FROM octo_documents WHERE {within}"
+            f" UNION SELECT document_id FROM octo_audit WHERE {within} ORDER BY 1 LIMIT {_NAMED}",
+            *(*values, *values),
         )
-        if not rows and not self._database.read("SELECT 1 FROM octo_documents WHERE document_id = ?", document_id):
-            raise NotFound("document_not_found", ref=document_id)
-        return [self._row(row) for row in rows]
+        if not rows:
+            raise NotFound("document_not_found", ref=ref)
+        if len(rows) > 1 and rows[0][0] != ref:
+            raise NotFound("document_ambiguous", ref=ref, matches=", ".join(row[0] for row in rows))
+        return str(rows[0][0])
 
     def document_threads(self, document_id: str) -> list[str]:
         """The threads that had to do with a document: each has its part of what happened to it in its own chain."""

@@ -116,7 +116,8 @@ class Database(ABC):
     def damaged(self, *place: object, detail: str) -> StorageError:
         """What to raise about a row: `place` is table, column and the key of the row."""
         table, column, *row = place or ("", "")
-        named = f"{table}.{column} {' '.join(map(str, row))}: {detail}" if table else detail
+        key = " ".join(str(part) for part in row if part not in ("", None))
+        named = f"{table}.{column} {key}: {detail}" if table else detail
         return StorageError("storage_corrupt", path=self.name, detail=named)
 
     def blame(self, thread_id: str, detail: str) -> StorageError:
@@ -128,7 +129,7 @@ class Database(ABC):
         from octo_cli.storage.sealing import unsealed
 
         for table, column in self.checkpoint_values.items():
-            keys = self.checkpoint_tables[table].partition(", type")[0]
+            keys = self.checkpoint_tables[table].partition(", type")[0].removesuffix(", parent_checkpoint_id")
             sql = f"SELECT type, {column}, {keys} FROM {table} WHERE thread_id = ?"
             for kind, value, *key in self.read(sql, thread_id) if self.has_table(table) else ():
                 # PostgreSQL's saver has a row, without a value, for a channel that is empty.
