@@ -5,14 +5,18 @@ key both are compressed and encrypted (AES-256-GCM), each bound to what it is fo
 row's place is none. Every database has keys of its own, drawn from the person's key and a salt kept beside the data.
 
 Left open: which threads, agents and document types there are, when and by whom; sizes; and that somebody who can write
-puts a whole thread, or the whole database, back to an earlier state of itself.
+puts a thread, or the whole database, back to an earlier state of itself, or one of the graph's values where another of
+them was.
 """
 
 import zlib
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 KEY_BYTES: Final = 32
+# Where a server's checkpoint, which is plain JSON, has its digest: in its metadata.
+OUTLINE: Final = "outline"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
@@ -109,6 +113,13 @@ def unsealed(seal: Seal, stored: str, value: bytes) -> tuple[str, bytes]:
         raise BrokenSealError(f"type {stored!r}")
     # A database of before there were seals.
     return (kind, seal.unpack(value, kind)) if mark else (kind, value)
+
+
+def outline(seal: Seal, checkpoint: Mapping[str, Any]) -> str:
+    """The digest of a checkpoint without its values, which have seals of their own: which versions of them it joins."""
+    import json
+
+    return seal.digest(json.dumps({**checkpoint, "channel_values": None}, sort_keys=True))
 
 
 class Lock(NamedTuple):

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypedDict
@@ -43,6 +43,37 @@ KEYED = (
 CHAINED = (
     *("entry_key", "part", "at", "actor", "event", "document_id", "step_id", "field", "old_value", "new_value"),
     *("doc_hash", "checkpoint_id", "detail", "prev_hash", "hash"),
+)
+
+# Ways to change a log of three entries: each is one or more statements.
+TAMPERINGS = (
+    ("DELETE FROM octo_audit WHERE thread_id = 'thread-1' AND seq = 2",),
+    ("UPDATE octo_audit SET seq = 9 WHERE thread_id = 'thread-1' AND seq = 3",),
+    ("DELETE FROM octo_audit_heads WHERE thread_id = 'thread-1'",),
+    ("UPDATE octo_threads SET audit_head = '0:' WHERE thread_id = 'thread-1'",),
+    # The tail, and the head made to fit.
+    (
+        "DELETE FROM octo_audit WHERE thread_id = 'thread-1' AND seq = 3",
+        "UPDATE octo_audit_heads SET seq = 2, hash = (SELECT hash FROM octo_audit WHERE thread_id = 'thread-1'"
+        " AND seq = 2) WHERE thread_id = 'thread-1'",
+    ),
+    # All of it, head and all.
+    (
+        "DELETE FROM octo_audit WHERE thread_id = 'thread-1'",
+        "DELETE FROM octo_audit_heads WHERE thread_id = 'thread-1'",
+    ),
+    # Two entries in each other's place.
+    (
+        "UPDATE octo_audit SET seq = 7 WHERE thread_id = 'thread-1' AND seq = 2",
+        "UPDATE octo_audit SET seq = 2 WHERE thread_id = 'thread-1' AND seq = 3",
+        "UPDATE octo_audit SET seq = 3 WHERE thread_id = 'thread-1' AND seq = 7",
+    ),
+    # One put in.
+    (
+        "INSERT INTO octo_audit (thread_id, seq, entry_key, part, at, actor, event, prev_hash, hash)"
+        " SELECT thread_id, 4, 'x', 0, at, actor, 'approved', hash, hash FROM octo_audit"
+        " WHERE thread_id = 'thread-1' AND seq = 3",
+    ),
 )
 
 
@@ -251,43 +282,15 @@ def test_what_belongs_elsewhere_is_found_in_an_encrypted_database(storage: Stora
         assert "octo_documents.title" in _told(storage)[0]
 
 
-@pytest.mark.parametrize(
-    "tampering",
-    [
-        ("DELETE FROM octo_audit WHERE thread_id = 'thread-1' AND seq = 2",),
-        ("UPDATE octo_audit SET seq = 9 WHERE thread_id = 'thread-1' AND seq = 3",),
-        ("DELETE FROM octo_audit_heads WHERE thread_id = 'thread-1'",),
-        ("UPDATE octo_threads SET audit_head = '0:' WHERE thread_id = 'thread-1'",),
-        # The tail, and the head made to fit.
-        (
-            "DELETE FROM octo_audit WHERE thread_id = 'thread-1' AND seq = 3",
-            "UPDATE octo_audit_heads SET seq = 2, hash = (SELECT hash FROM octo_audit WHERE thread_id = 'thread-1'"
-            " AND seq = 2) WHERE thread_id = 'thread-1'",
-        ),
-        # All of it, head and all.
-        (
-            "DELETE FROM octo_audit WHERE thread_id = 'thread-1'",
-            "DELETE FROM octo_audit_heads WHERE thread_id = 'thread-1'",
-        ),
-        # Two entries in each other's place.
-        (
-            "UPDATE octo_audit SET seq = 7 WHERE thread_id = 'thread-1' AND seq = 2",
-            "UPDATE octo_audit SET seq = 2 WHERE thread_id = 'thread-1' AND seq = 3",
-            "UPDATE octo_audit SET seq = 3 WHERE thread_id = 'thread-1' AND seq = 7",
-        ),
-        # One put in.
-        (
-            "INSERT INTO octo_audit (thread_id, seq, entry_key, part, at, actor, event, prev_hash, hash)"
-            " SELECT thread_id, 4, 'x', 0, at, actor, 'approved', hash, hash FROM octo_audit"
-            " WHERE thread_id = 'thread-1' AND seq = 3",
-        ),
-    ],
-)
-def test_no_way_of_changing_the_audit_log_by_sql_stays_unseen(storage: Storage, tampering: Sequence[str]) -> None:
-    for sql in tampering:
-        _change(storage, sql)
-    assert storage.verify_audit("thread-1") is not None
-    assert storage.verify_audit("thread-2") is None
+def test_no_way_of_changing_the_audit_log_by_sql_stays_unseen(storage: Storage) -> None:
+    for tampering in TAMPERINGS:
+        with suppress(_Undo), storage._database.write() as run:
+            for sql in tampering:
+                assert run(sql, ()).rowcount
+            assert storage.verify_audit("thread-1") is not None, tampering
+            assert storage.verify_audit("thread-2") is None
+            raise _Undo
+    assert storage.verify_audit("thread-1") is None
 
 
 def test_a_chain_that_somebody_made_anew_is_found_only_with_a_key(storage: Storage, settings: DatabaseSettings) -> None:
@@ -363,6 +366,19 @@ def test_a_file_where_checkpoints_changed_places_is_found(tmp_path: Path) -> Non
             _read(storage, "thread-1")
 
 
+def test_a_servers_checkpoint_whose_json_changed_is_found(storage: Storage) -> None:
+    if storage._database.dialect != "postgres":
+        pytest.skip("a file's checkpoint is one sealed value")
+    for column, value in (("checkpoint", '{"ts": "2020-01-01"}'), ("checkpoint", '{"versions_seen": {}}')):
+        _change(storage, f"UPDATE checkpoints SET {column} = {column} || '{value}' WHERE thread_id = 'thread-1'")
+        with pytest.raises(StorageError, match=r"checkpoints.checkpoint thread-1.*changed"):
+            _read(storage, "thread-1")
+    _change(storage, "UPDATE checkpoints SET metadata = '{}' WHERE thread_id = 'thread-1'")
+    with pytest.raises(StorageError, match="thread-1"):
+        _read(storage, "thread-1")
+    assert _read(storage, "thread-2") is not None
+
+
 def test_checkpoints_of_before_there_were_seals_are_read(tmp_path: Path) -> None:
     from langgraph.checkpoint.base import empty_checkpoint
     from langgraph.checkpoint.sqlite import SqliteSaver
@@ -416,7 +432,7 @@ def test_a_seal_holds_for_one_place_and_one_database() -> None:
 
 
 def test_a_value_that_would_unpack_to_more_than_anybody_stores_is_refused() -> None:
-    bomb = zlib.compress(bytes(1 << 28) + b"x", 9)
-    assert len(bomb) < 300_000
+    bomb = zlib.compress(bytes((1 << 28) + 1), 1)
+    assert len(bomb) < 2_000_000
     with pytest.raises(BrokenSealError):
         Seal().unpack(bomb)

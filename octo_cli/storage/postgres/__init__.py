@@ -15,11 +15,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.postgres.faults import is_lost, may_come_back
 from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
+from octo_cli.storage.sealing import OUTLINE, outline
 
 if TYPE_CHECKING:
     from octo_cli.storage.postgres.saver import PooledSaver
@@ -95,6 +97,13 @@ class PostgresDatabase(Database):
     def check(self) -> None:
         with self.write() as run:
             run("SELECT version FROM octo_schema", ()).fetchall()
+
+    def broken_values(self, thread_id: str) -> Iterator[StorageError]:
+        yield from super().broken_values(thread_id)
+        sql = "SELECT checkpoint, metadata, checkpoint_ns, checkpoint_id FROM checkpoints WHERE thread_id = ?"
+        for checkpoint, metadata, *key in self.read(sql, thread_id) if self.has_table("checkpoints") else ():
+            if metadata.get(OUTLINE) != outline(self.sealed, checkpoint):
+                yield self.damaged("checkpoints", "checkpoint", thread_id, *key, detail="changed")
 
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver

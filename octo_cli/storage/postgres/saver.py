@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.postgres.base import MIGRATIONS
 from psycopg import AsyncConnection
@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.postgres import connected, only_one, parameters, session
+from octo_cli.storage.sealing import OUTLINE, BrokenSealError, outline
 from octo_cli.storage.serializer import SealedSerializer, TellsDamage
 
 if TYPE_CHECKING:
@@ -55,8 +56,11 @@ class PooledSaver(AsyncPostgresSaver):
     """One saver for all runs of the process.
 
     LangGraph writes texts, numbers and booleans into the checkpoint's own JSON, unsealed. Here they lie with the other
-    values: to it they are objects like any, until they are written.
+    values: to it they are objects like any, until they are written. What stays in that JSON says which versions of the
+    values belong together; its digest goes into the metadata, and is looked at before it is believed.
     """
+
+    serde: SealedSerializer
 
     async def aput(
         self,
@@ -68,7 +72,13 @@ class PooledSaver(AsyncPostgresSaver):
         values = checkpoint["channel_values"].items()
         apart = {name: _Apart(value) if isinstance(value, _INLINED) else value for name, value in values}
         whole: Checkpoint = {**checkpoint, "channel_values": apart}
-        return await super().aput(config, whole, metadata, new_versions)
+        told: Any = {**metadata, OUTLINE: outline(self.serde.seal, {**checkpoint})}
+        return await super().aput(config, whole, told, new_versions)
+
+    async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
+        if value["metadata"].get(OUTLINE) != outline(self.serde.seal, value["checkpoint"]):
+            raise BrokenSealError(f"{value['checkpoint_id']}: changed")
+        return await super()._load_checkpoint_tuple(value)
 
     def _dump_blobs(
         self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions
