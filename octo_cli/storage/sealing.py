@@ -122,6 +122,12 @@ def outline(seal: Seal, checkpoint: Mapping[str, Any]) -> str:
     return seal.digest(json.dumps({**checkpoint, "channel_values": None}, sort_keys=True))
 
 
+def holds(seal: Seal, checkpoint: Any, metadata: Any) -> bool:
+    """Whether a server's checkpoint is the one that was written."""
+    of_its_kind = isinstance(checkpoint, dict) and isinstance(metadata, dict)
+    return of_its_kind and metadata.get(OUTLINE) == outline(seal, checkpoint)
+
+
 class Lock(NamedTuple):
     """How a database remembers that it is encrypted: the salt of its keys, and by what the right key is known."""
 

@@ -373,9 +373,10 @@ def test_a_servers_checkpoint_whose_json_changed_is_found(storage: Storage) -> N
         _change(storage, f"UPDATE checkpoints SET {column} = {column} || '{value}' WHERE thread_id = 'thread-1'")
         with pytest.raises(StorageError, match=r"checkpoints.checkpoint thread-1.*changed"):
             _read(storage, "thread-1")
-    _change(storage, "UPDATE checkpoints SET metadata = '{}' WHERE thread_id = 'thread-1'")
+    _change(storage, "UPDATE checkpoints SET metadata = '[1]' WHERE thread_id = 'thread-1'")
     with pytest.raises(StorageError, match="thread-1"):
         _read(storage, "thread-1")
+    assert all("thread-1" in one for one in _told(storage))
     assert _read(storage, "thread-2") is not None
 
 

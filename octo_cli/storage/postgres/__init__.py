@@ -21,7 +21,7 @@ from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.postgres.faults import is_lost, may_come_back
 from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
-from octo_cli.storage.sealing import OUTLINE, outline
+from octo_cli.storage.sealing import holds
 
 if TYPE_CHECKING:
     from octo_cli.storage.postgres.saver import PooledSaver
@@ -102,7 +102,7 @@ class PostgresDatabase(Database):
         yield from super().broken_values(thread_id)
         sql = "SELECT checkpoint, metadata, checkpoint_ns, checkpoint_id FROM checkpoints WHERE thread_id = ?"
         for checkpoint, metadata, *key in self.read(sql, thread_id) if self.has_table("checkpoints") else ():
-            if metadata.get(OUTLINE) != outline(self.sealed, checkpoint):
+            if not holds(self.sealed, checkpoint, metadata):
                 yield self.damaged("checkpoints", "checkpoint", thread_id, *key, detail="changed")
 
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:

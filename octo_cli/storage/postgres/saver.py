@@ -16,7 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.postgres import connected, only_one, parameters, session
-from octo_cli.storage.sealing import OUTLINE, BrokenSealError, outline
+from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline
 from octo_cli.storage.serializer import SealedSerializer, TellsDamage
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class PooledSaver(AsyncPostgresSaver):
         return await super().aput(config, whole, told, new_versions)
 
     async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
-        if value["metadata"].get(OUTLINE) != outline(self.serde.seal, value["checkpoint"]):
+        if not holds(self.serde.seal, value["checkpoint"], value["metadata"]):
             raise BrokenSealError(f"{value['checkpoint_id']}: changed")
         return await super()._load_checkpoint_tuple(value)
 
