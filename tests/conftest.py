@@ -21,6 +21,8 @@ NOW = "2026-11-21T10:00:00+09:00"
 # The keyring of whoever runs the tests is not theirs to read or write, in this process either.
 NO_KEYRING = "keyring.backends.null.Keyring"
 os.environ["PYTHON_KEYRING_BACKEND"] = NO_KEYRING
+# As the program's entry does: LangGraph reads it once, when it is first imported.
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 LEASE = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
 # What the lease still needs after that sentence.
 REST = {

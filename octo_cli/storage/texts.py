@@ -12,14 +12,23 @@ from octo_cli.storage.database import Database, Row, Run
 
 # More grams than fit a server's row: of a longer text only the beginning is found.
 LONGEST_TEXT: Final = 100_000
-# What (thread_id, ref) means, by kind: the text, and when it was made.
+# What (thread_id, ref) means, by kind: the table and column of the text, and what reads it, when it was made, and the
+# key of its row.
 _TEXTS: Final = {
-    "title": "SELECT title, created_at FROM octo_threads WHERE thread_id = ? AND ? = ''",
-    "message": "SELECT text, at FROM octo_messages WHERE thread_id = ? AND current = 1 AND place = ?",
-    "document": "SELECT text, finished_at FROM octo_documents"
-    " WHERE thread_id = ? AND document_id || '/' || version = ?",
+    "title": (
+        ("octo_threads", "title"),
+        "SELECT title, created_at, thread_id FROM octo_threads WHERE thread_id = ? AND ? = ''",
+    ),
+    "message": (
+        ("octo_messages", "text"),
+        "SELECT text, at, thread_id, digest FROM octo_messages WHERE thread_id = ? AND current = 1 AND place = ?",
+    ),
+    "document": (
+        ("octo_documents", "text"),
+        "SELECT text, finished_at, document_id, version FROM octo_documents"
+        " WHERE thread_id = ? AND document_id || '/' || version = ?",
+    ),
 }
-_SEALED: Final = frozenset({"message", "document"})
 # The newest finished version of every document of a thread.
 _VERSIONS: Final = (
     "SELECT document_id || '/' || MAX(version) FROM octo_documents"
@@ -94,9 +103,10 @@ class ThreadTexts:
 
 def read_text(database: Database, thread_id: str, kind: str, ref: str) -> tuple[str, str]:
     """The text of a row, and when it was made; "" for one that is gone."""
-    rows = database.read(_TEXTS[kind], thread_id, ref)
-    text, at = rows[0] if rows else ("", "")
-    return database.unseal(text) if rows and kind in _SEALED else text, at
+    place, sql = _TEXTS[kind]
+    for text, at, *key in database.read(sql, thread_id, ref):
+        return database.unseal(text, *place, *key), at
+    return "", ""
 
 
 def grams(text: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from octo_cli.errors import NotFound, UsageError
+from octo_cli.storage.audit import NO_ENTRIES
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
 from octo_cli.storage.moments import stamp
@@ -39,6 +40,7 @@ _SETS: Final = {
     "model": "model = ?",
 }
 _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
+_TABLE: Final = "octo_threads"
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
     *("octo_summaries", "octo_threads"),
@@ -99,9 +101,13 @@ class Threads:
             if run("SELECT 1 FROM octo_threads WHERE thread_id = ?", (thread_id,)).fetchone():
                 raise UsageError("thread_exists", ref=thread_id)
             run(
-                "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
-                f" VALUES (?, ?, ?, ?, ?, ?, {NEXT_RECENCY})",
-                (thread_id, record.title, record.status, user, at, at),
+                "INSERT INTO octo_threads"
+                " (thread_id, title, status, user_name, created_at, updated_at, audit_head, recency)"
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, {NEXT_RECENCY})",
+                (
+                    *(thread_id, self._seal_own("title", record.title, thread_id), record.status, user, at, at),
+                    self._seal_own("audit_head", NO_ENTRIES, thread_id),
+                ),
             )
         return record
 
@@ -122,10 +128,10 @@ class Threads:
         return ThreadDetails(
             graph_version,
             active_seconds,
-            decode(failure, dict[str, Any]) if failure else None,
+            self._database.decode_sealed(failure, dict[str, Any], _TABLE, "failure", thread_id) if failure else None,
             bool(titled_by_user),
-            decode(turn, dict[str, Usage]),
-            decode(past, Usage) if past else None,
+            decode(turn, dict[str, Usage], _TABLE, "turn_usage", thread_id),
+            decode(past, Usage, _TABLE, "past_usage", thread_id) if past else None,
             model,
         )
 
@@ -181,7 +187,8 @@ class Threads:
         if "status" in given:
             given.setdefault("failure", None)
         sets = ", ".join(["updated_at = ?", f"recency = {NEXT_RECENCY}", *(_SETS[name] for name in given)])
-        values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
+        columns = (self._column(thread_id, name, value) for name, value in given.items())
+        values = (stamp(now), *columns, thread_id)
         with self._database.write(thread_id) as run:
             texts = ThreadTexts(self._database, run, thread_id)
             with texts.retitling() if "title" in given else nullcontext():
@@ -192,7 +199,7 @@ class Threads:
         with self._database.write(thread_id) as run, ThreadTexts(self._database, run, thread_id).retitling():
             renamed = run(
                 "UPDATE octo_threads SET title = ?, titled_by_user = 1 WHERE thread_id = ?",
-                (normalize("NFC", title), thread_id),
+                (self._seal_own("title", normalize("NFC", title), thread_id), thread_id),
             )
             _one_row(renamed.rowcount, thread_id)
 
@@ -222,7 +229,7 @@ class Threads:
 
     def _shown(self, rows: Sequence[Row], now: datetime | None) -> list[ThreadRecord]:
         """Rows as they are told: one whose run died is active."""
-        records = [ThreadRecord(*row) for row in rows]
+        records = [self._thread(row) for row in rows]
         # Asking after an owner means asking the system about a process: only for who needs it.
         if all(record.status != "running" for record in records):
             return records
@@ -235,6 +242,9 @@ class Threads:
         ]
 
     def _titled(self, title: str) -> list[Row]:
+        if self._database.is_encrypted:
+            # No two sealed titles are alike: they have to be opened to be compared.
+            return list(islice((row for row in self._newest(None) if row[1] == title != ""), _NAMED))
         sql = "SELECT thread_id, title FROM octo_threads WHERE title = ? AND title <> '' ORDER BY recency DESC LIMIT ?"
         return self._database.read(sql, title, _NAMED)
 
@@ -244,7 +254,7 @@ class Threads:
         # A range, since LIKE would ignore case and so the index. All ids are ASCII: "\x7f" comes after any of them.
         between = "thread_id >= ? AND thread_id < ? ORDER BY thread_id LIMIT ?"
         sql = f"SELECT thread_id, title FROM octo_threads WHERE {between}"
-        return self._database.read(sql, prefix, f"{prefix}\x7f", _NAMED)
+        return self._with_titles(self._database.read(sql, prefix, f"{prefix}\x7f", _NAMED))
 
     def _near(self, ref: str) -> list[Row]:
         from difflib import get_close_matches
@@ -254,8 +264,28 @@ class Threads:
         close = get_close_matches(ref, named, n=_NAMED, cutoff=0.5)
         return list({named[name][0]: named[name] for name in close}.values())
 
-    def _newest(self, count: int) -> list[Row]:
-        return self._database.read("SELECT thread_id, title FROM octo_threads ORDER BY recency DESC LIMIT ?", count)
+    def _newest(self, count: int | None) -> list[Row]:
+        limit, values = ("", ()) if count is None else (" LIMIT ?", (count,))
+        rows = self._database.read(f"SELECT thread_id, title FROM octo_threads ORDER BY recency DESC{limit}", *values)
+        return self._with_titles(rows)
+
+    def _with_titles(self, rows: Sequence[Row]) -> list[Row]:
+        return [(thread_id, self._database.unseal(title, _TABLE, "title", thread_id)) for thread_id, title in rows]
+
+    def _thread(self, row: Row) -> ThreadRecord:
+        thread_id, title, *rest = row
+        return ThreadRecord(thread_id, self._database.unseal(title, _TABLE, "title", thread_id), *rest)
+
+    def _column(self, thread_id: str, name: str, value: object) -> object:
+        if name == "title" and isinstance(value, str):
+            return self._seal_own(name, normalize("NFC", value), thread_id)
+        if name not in _JSON or value is None:
+            return value
+        text = msgspec.json.encode(value).decode()
+        return self._seal_own(name, text, thread_id) if name == "failure" else text
+
+    def _seal_own(self, column: str, text: str, thread_id: str) -> str:
+        return self._database.seal(text, _TABLE, column, thread_id)
 
 
 def _where(status: str | None, user: str | None) -> tuple[str, tuple[str, ...]]:
@@ -263,12 +293,6 @@ def _where(status: str | None, user: str | None) -> tuple[str, tuple[str, ...]]:
     asked = {column: value for column, value in given.items() if value is not None}
     where = " AND ".join(f"{column} = ?" for column in asked)
     return f" WHERE {where}" if where else "", tuple(asked.values())
-
-
-def _column(name: str, value: object) -> object:
-    if name in _JSON and value is not None:
-        return msgspec.json.encode(value).decode()
-    return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
 
 
 def _one_row(rows: int, thread_id: str) -> None:

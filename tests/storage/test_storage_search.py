@@ -10,7 +10,7 @@ import pytest
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
-from octo_cli.storage.sqlite import SqliteDatabase
+from octo_cli.storage.sealing import new_key
 from octo_cli.wire.work import Message
 from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, draft
@@ -185,22 +185,10 @@ def test_a_thread_of_a_deleted_ones_name_has_none_of_its_words(storage: Storage)
     assert (found(storage, "사라"), found(storage, "돌아")) == ([], ["gone"])
 
 
-class _Sealed(SqliteDatabase):
-    """Hides texts well enough to see that nobody looks for them in the file."""
-
-    is_encrypted = True
-
-    def seal(self, text: str) -> str:
-        return text.encode().hex()
-
-    def unseal(self, stored: str) -> str:
-        return bytes.fromhex(stored).decode()
-
-
 def test_an_encrypted_database_is_searched_without_a_word_in_clear(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
-    open_storage(file(path)).close()
-    with Storage(_Sealed(path, str(path), timeout=5)) as storage:
+    encrypted = file(path)._replace(encrypt=True)
+    with open_storage(encrypted, environment={"OCTO_ENCRYPTION_KEY": new_key()}) as storage:
         tell(storage, "one", "zanzibarword 보증금", "또 보증금")
         tell(storage, "two", "월세")
         assert (found(storage, "보증"), found(storage, "zanzi"), found(storage, "전세")) == (["one"], ["one"], [])

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
@@ -20,7 +20,13 @@ from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.fences import Fences, lease_lost
 from octo_cli.storage.postgres import connected, only_one, parameters, session
 from octo_cli.storage.savers import made_before, without_half_results
+from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline
+from octo_cli.storage.serializer import SealedSerializer, TellsDamage
 
+if TYPE_CHECKING:
+    from octo_cli.storage.postgres import PostgresDatabase
+
+_INLINED: Final = (str, int, float, bool)
 _MOST_CONNECTIONS: Final = 4
 # What a pipeline sends is one transaction: this one fails, and so all of it does, when the thread was taken over. A
 # takeover deletes the row and waits for the lock; a heartbeat does not.
@@ -37,7 +43,8 @@ logging.getLogger("psycopg.pool").propagate = False
 
 
 @asynccontextmanager
-async def open_saver(settings: DatabaseSettings, fences: Fences) -> AsyncIterator["PooledSaver"]:
+async def open_saver(database: "PostgresDatabase") -> AsyncIterator["PooledSaver"]:
+    settings = database.settings
     await asyncio.to_thread(_set_up, settings)
 
     async def configure(connection: "AsyncConnection[DictRow]") -> None:
@@ -53,14 +60,25 @@ async def open_saver(settings: DatabaseSettings, fences: Fences) -> AsyncIterato
         open=False,
     )
     async with pool:
-        yield PooledSaver(pool, fences)
+        saver = _Saver(pool, database.fences, serde=SealedSerializer(database.sealed))
+        saver.blame = database.blame
+        yield saver
 
 
 class PooledSaver(AsyncPostgresSaver):
-    """One saver for all runs of the process. It writes only under the lease a thread was taken with."""
+    """One saver for all runs of the process. It writes only under the lease a thread was taken with.
 
-    def __init__(self, pool: "AsyncConnectionPool[AsyncConnection[DictRow]]", fences: Fences) -> None:
-        super().__init__(pool)
+    LangGraph writes texts, numbers and booleans into the checkpoint's own JSON, unsealed. Here they lie with the other
+    values: to it they are objects like any, until they are written. What stays in that JSON says which versions of the
+    values belong together; its digest goes into the metadata, and is looked at before it is believed.
+    """
+
+    serde: SealedSerializer
+
+    def __init__(
+        self, pool: "AsyncConnectionPool[AsyncConnection[DictRow]]", fences: Fences, *, serde: SealedSerializer
+    ) -> None:
+        super().__init__(pool, serde=serde)
         # LangGraph lets one operation go at a time, as if there were one connection.
         self.lock = asyncio.Semaphore(pool.max_size)  # type: ignore[assignment]
         self._fences = fences
@@ -83,8 +101,12 @@ class PooledSaver(AsyncPostgresSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        values = checkpoint["channel_values"].items()
+        apart = {name: _Apart(value) if isinstance(value, _INLINED) else value for name, value in values}
+        whole: Checkpoint = {**checkpoint, "channel_values": apart}
+        told: Any = {**metadata, OUTLINE: outline(self.serde.seal, {**checkpoint})}
         with self._writing(config["configurable"]["thread_id"]):
-            return await super().aput(config, checkpoint, metadata, new_versions)
+            return await super().aput(config, whole, told, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -110,6 +132,28 @@ class PooledSaver(AsyncPostgresSaver):
             # Last of all and unasked: it goes out together with the commit, and costs no journey of its own.
             if pipeline and (shown := _SHOWN.get()):
                 await cursor.execute(_FENCE, shown)
+
+    async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
+        if not holds(self.serde.seal, value["checkpoint"], value["metadata"]):
+            raise BrokenSealError(f"{value['checkpoint_id']}: changed")
+        return await super()._load_checkpoint_tuple(value)
+
+    def _dump_blobs(
+        self, thread_id: str, checkpoint_ns: str, values: dict[str, Any], versions: ChannelVersions
+    ) -> list[tuple[str, str, str, str, str, bytes | None]]:
+        plain = {name: value.value if isinstance(value, _Apart) else value for name, value in values.items()}
+        return super()._dump_blobs(thread_id, checkpoint_ns, plain, versions)
+
+
+class _Saver(TellsDamage, PooledSaver):
+    """What runs are given."""
+
+
+class _Apart:
+    """A value that LangGraph would have written into the checkpoint's JSON."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 def _set_up(settings: DatabaseSettings) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
@@ -27,18 +27,23 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from octo_cli.storage.fences import Fences
 from octo_cli.storage.savers import made_before, without_half_results
+from octo_cli.storage.serializer import SealedSerializer, TellsDamage
+
+if TYPE_CHECKING:
+    from octo_cli.storage.sqlite import SqliteDatabase
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def open_saver(location: str, fences: Fences, *, busy_timeout: float) -> AsyncIterator["WholeWritesSaver"]:
-    """`busy_timeout` is how many seconds another writer is waited for."""
-    connection = _Connection(partial(sqlite3.connect, location, timeout=busy_timeout), iter_chunk_size=64)
+async def open_saver(database: "SqliteDatabase") -> AsyncIterator["WholeWritesSaver"]:
+    connect = partial(sqlite3.connect, database.location, timeout=database.timeout)
+    connection = _Connection(connect, iter_chunk_size=64)
     try:
         async with connection:
-            saver = WholeWritesSaver(connection, fences)
+            saver = _Saver(connection, database.fences, serde=SealedSerializer(database.sealed))
+            saver.blame = database.blame
             await saver.setup()
             await connection.execute("PRAGMA synchronous = NORMAL")
             yield saver
@@ -85,8 +90,8 @@ class _Rows(SqliteSaver):
 class WholeWritesSaver(AsyncSqliteSaver):
     """Each write happens or does not before its caller goes on, and only under the lease its thread was taken with."""
 
-    def __init__(self, connection: _Connection, fences: Fences) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: _Connection, fences: Fences, *, serde: SealedSerializer) -> None:
+        super().__init__(connection, serde=serde)
         self._visit = connection.visit
         self._rows = connection.rows()
         self._fences = fences
@@ -163,6 +168,10 @@ class WholeWritesSaver(AsyncSqliteSaver):
                 return write(self._rows, *args, **named)
 
         return await self._visit(visit)
+
+
+class _Saver(TellsDamage, WholeWritesSaver):
+    """What runs are given."""
 
 
 async def _settled(task: asyncio.Future[Any]) -> None:
