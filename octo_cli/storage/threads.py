@@ -38,7 +38,7 @@ _SETS: Final = {
 _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
-    *("octo_summaries", "octo_threads"),
+    *("octo_summaries", "octo_recalled", "octo_threads"),
 )
 _NEAR_AMONG: Final = 200
 _NAMED: Final = 5
