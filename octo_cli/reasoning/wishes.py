@@ -12,6 +12,7 @@ from octo_cli.reasoning.cards import addressed
 from octo_cli.values.patterns import lazy
 from octo_cli.values.text import one_line
 from octo_cli.wire.memory import Fact, Wish
+from octo_cli.wire.work import Message
 
 T = TypeVar("T")
 
@@ -68,19 +69,37 @@ _WORD: Final = lazy(r"[a-z0-9]+|[가-힣]+", re.I)
 
 def wish_in(request: Request) -> Wish | None:
     """What the request wants of the memory; None when it is about something else, or not surely about that."""
+    if request.chosen or addressed(request):
+        return None
     text = request.text.strip()
-    if request.chosen or len(text) > LONGEST_WISH or addressed(request):
+    if (wish := sure_wish(text)) or "\n" in text or not _ABOUT_ME.match(text):
+        return wish
+    known = request.memory and any(likeness(text, fact.text) >= _ALIKE for fact in request.memory.facts)
+    return Wish("recall", (text,)) if known else None
+
+
+def sure_wish(text: str) -> Wish | None:
+    """What a text wants of the memory whatever that holds."""
+    if len(text) > LONGEST_WISH:
         return None
     if not text.endswith(("?", "？")):
         if kept := _said(_KEEP.match(text)):
             return Wish("keep", tuple(kept))
         if dropped := _said(_FORGET.match(text)):
             return Wish("forget", tuple(dropped))
-    if "\n" in text:
-        return None
-    known = request.memory and any(likeness(text, fact.text) >= _ALIKE for fact in request.memory.facts)
-    asks = _RECALL.search(text) or (known and _ABOUT_ME.match(text))
-    return Wish("recall", (text,)) if asks else None
+    return Wish("recall", (text,)) if "\n" not in text and _RECALL.search(text) else None
+
+
+def without_wishes(said: Sequence[Message]) -> list[Message]:
+    """A conversation without what was said to the memory itself: a fact comes as one, and a forgotten one never."""
+    kept: list[Message] = []
+    wished = False
+    for message in said:
+        if message.speaker == "user":
+            wished = sure_wish(message.text.strip()) is not None
+        if not wished:
+            kept.append(message)
+    return kept
 
 
 def meant(text: str, facts: Sequence[Fact]) -> list[Fact]:

@@ -20,7 +20,6 @@ from octo_cli.wire.memory import Fact, Length, Memory, Recalled, RecalledSession
 if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
-MOST_FACTS: Final = 1000
 _ID_LENGTH: Final = 12
 _NAMED: Final = 5
 _FORGOTTEN: Final = ("octo_summaries", "octo_recalled")
@@ -43,9 +42,10 @@ class Memories:
         """What `user` asked to be remembered, newest first."""
         if not self._database.has_table("store"):
             return []
-        space = _namespace(user)
-        rows = self._database.in_store(lambda store: store.search(space, limit=MOST_FACTS))
-        facts = [self._fact(row.key, row.value) for row in rows]
+        # Read as it stands: LangGraph's store brings numpy along, and every turn would wait for that.
+        prefix = ".".join(_namespace(user))
+        rows = self._database.read("SELECT key, value FROM store WHERE prefix = ?", prefix)
+        facts = [self._fact(key, value) for key, value in rows]
         return sorted(facts, key=lambda fact: (fact.at, fact.fact_id), reverse=True)
 
     def keep_fact(self, user: str, text: str, *, thread_id: str, now: datetime) -> tuple[Fact, bool]:
@@ -181,7 +181,8 @@ class Memories:
         )
         return {digest: self._database.decode(self._database.unseal(text), Session) for digest, text in rows}
 
-    def _fact(self, fact_id: str, value: dict[str, Any]) -> Fact:
+    def _fact(self, fact_id: str, stored: str | bytes | dict[str, Any]) -> Fact:
+        value = stored if isinstance(stored, dict) else self._database.decode(stored, dict[str, Any])
         text = self._database.unseal(str(value.get("text", "")))
         return Fact(fact_id, text, str(value.get("at", "")), str(value.get("thread_id", "")))
 

@@ -6,7 +6,7 @@ It is settled once a turn and kept under names, so a pause changes nothing of it
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -15,13 +15,12 @@ import msgspec
 from octo_cli.i18n import Words, language_of
 from octo_cli.reasoning.base import Reasoner
 from octo_cli.reasoning.recent import facts_within, sessions_within
-from octo_cli.reasoning.wishes import meant
+from octo_cli.reasoning.wishes import meant, without_wishes
 from octo_cli.settings import Settings
 from octo_cli.storage import Earlier, Storage
 from octo_cli.values.contact import mask_rrn
 from octo_cli.values.text import one_line
 from octo_cli.wire.memory import Fact, Length, Memory, Recalled, Session, Tier, Wish
-from octo_cli.wire.work import Message
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +56,7 @@ def outlook(storage: Storage, settings: Settings, *, but: str | None = None) -> 
     user, budget = settings.user, settings.memory.budget
     known = storage.facts(user)
     facts, used = facts_within(known, budget)
-    candidates = [
-        _candidate(storage, earlier, tier)
-        for earlier, tier in zip(storage.earlier(user, but=but, limit=len(TIERS)), TIERS, strict=False)
-    ]
+    candidates = list(_candidates(storage, user, but))
     sessions = sessions_within([one.session for one in candidates if one.session], budget - used)
     tokens = used + sum(cost for _, cost in sessions)
     waiting = [one for one in candidates if one.session is None]
@@ -126,17 +122,29 @@ def _forgotten(storage: Storage, user: str, text: str, say: Words) -> list[str]:
     return [say("memory.forgotten", text=found[0].text)]
 
 
-def _candidate(storage: Storage, earlier: Earlier, tier: Tier) -> Candidate:
+def _candidates(storage: Storage, user: str, but: str | None) -> Iterator[Candidate]:
+    """The conversations that may be recalled, the nearest first. One that only talked to the memory takes no place."""
+    kept = 0
+    for earlier in storage.earlier(user, but=but, limit=2 * len(TIERS)):
+        session = _session(storage, earlier, TIERS[kept])
+        if session is None or session.summary or session.messages:
+            yield Candidate(earlier, TIERS[kept], session)
+            kept += 1
+        if kept == len(TIERS):
+            return
+
+
+def _session(storage: Storage, earlier: Earlier, tier: Tier) -> Session | None:
+    """It as far as its tier goes; None while it lacks the summary."""
     if tier == "full":
-        messages = tuple(storage.messages(earlier.thread_id))
-        return Candidate(earlier, tier, Session(earlier.thread_id, tier, earlier.at, messages=messages))
+        messages = tuple(without_wishes(storage.messages(earlier.thread_id)))
+        return Session(earlier.thread_id, tier, earlier.at, messages=messages)
     recap = storage.summary(earlier.thread_id, tier, digest=earlier.digest)
-    session = Session(earlier.thread_id, tier, earlier.at, summary=recap.text) if recap else None
-    return Candidate(earlier, tier, session)
+    return Session(earlier.thread_id, tier, earlier.at, summary=recap.text) if recap else None
 
 
 async def _summed_up(storage: Storage, mind: Reasoner, one: Candidate, settings: Settings) -> None:
-    said: Sequence[Message] = await asyncio.to_thread(storage.messages, one.earlier.thread_id)
+    said = without_wishes(await asyncio.to_thread(storage.messages, one.earlier.thread_id))
     length: Length = "long" if one.tier == "long" else "short"
     written = " ".join(message.text for message in said if message.speaker == "user")
     recap = await mind.recap(said, length, language_of(written) or settings.language_for())

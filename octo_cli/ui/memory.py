@@ -1,4 +1,4 @@
-"""What is remembered, on a screen: facts, conversations and how much of each is recalled, and what forgetting leaves."""
+"""What is remembered, on a screen: facts, conversations as they are recalled, and what forgetting leaves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

@@ -45,6 +45,8 @@ class LanguageMind:
         )
 
     async def recap(self, said: Sequence[Message], length: Length, language: Language) -> Recap:
+        if not said:
+            return Recap("", self._offline.name)
         try:
             return Recap(await recalling.recap(self._models, said, length, language), self.name)
         except ModelError:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from datetime import UTC, datetime
-from threading import RLock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -57,8 +56,6 @@ class PostgresDatabase(Database):
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
         self.settings = settings
-        self._store: psycopg.Connection[dict[str, Any]] | None = None
-        self._store_lock = RLock()
         with storage_errors(self.name):
             self._connection = connected(settings)
             try:
@@ -108,35 +105,19 @@ class PostgresDatabase(Database):
     def in_store(self, do: Callable[["BaseStore"], _T]) -> _T:
         from langgraph.store.postgres import PostgresStore
 
-        with storage_errors(self.name), self._store_lock:
-            try:
-                return do(PostgresStore(self._for_store()))
-            except psycopg.OperationalError as exc:
-                if self._store is None or not is_lost(exc, self._store):
-                    raise
-            self._store.close()
-            self._store = None
-            return do(PostgresStore(self._for_store()))
+        with storage_errors(self.name), connected(self.settings, patient=True) as connection:
+            # LangGraph reads rows by name.
+            by_name: Any = connection
+            by_name.row_factory = dict_row
+            store = PostgresStore(by_name)
+            if not self.has_table("store_migrations"):
+                with only_one(self._connection):
+                    store.setup()
+            return do(store)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
             self._connection.close()
-            if self._store is not None:
-                self._store.close()
-
-    def _for_store(self) -> "psycopg.Connection[dict[str, Any]]":
-        """The store's own connection: LangGraph reads rows by name, and begins transactions of its own."""
-        from langgraph.store.postgres import PostgresStore
-
-        if self._store is None:
-            connection: Any = connected(self.settings, patient=True)
-            connection.row_factory = dict_row
-            self._store = connection
-            if not self.has_table("store_migrations"):
-                with only_one(self._connection):
-                    PostgresStore(connection).setup()
-        assert self._store is not None
-        return self._store
 
     @property
     def _in_transaction(self) -> bool:
