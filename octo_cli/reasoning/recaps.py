@@ -11,9 +11,9 @@ from octo_cli.values.text import one_line
 from octo_cli.wire.memory import Length
 from octo_cli.wire.work import Message
 
-# Characters of a whole summary, and of each of its halves: what was asked, and what came of it.
-LONGEST: Final[dict[Length, int]] = {"long": 600, "short": 160}
-_EXCHANGES: Final[dict[Length, int]] = {"long": 5, "short": 1}
+# Characters of a whole summary: five long and ten short ones in Korean take about half of the usual budget.
+LONGEST: Final[dict[Length, int]] = {"long": 240, "short": 70}
+_EXCHANGES: Final[dict[Length, int]] = {"long": 2, "short": 1}
 _SENTENCE: Final = lazy(r"(?<=[.!?。？！])\s+|\n+")
 # What decides in a document is its amounts, dates and terms: a sentence that has one tells more than its neighbours.
 _DECISIVE: Final = re.compile(r"\d")

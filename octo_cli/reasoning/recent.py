@@ -19,7 +19,7 @@ _TOKENS_AROUND: Final = 8
 # A message cut to less than this says nothing.
 _LEAST_ROOM: Final = 40
 # How much of the room the sessions up to this tier may have taken together.
-_SHARES: Final = {"full": 0.6, "long": 0.85, "short": 1.0}
+_SHARES: Final = {"full": 0.45, "long": 0.8, "short": 1.0}
 
 
 def glance(text: str, longest: int = LONGEST_GLANCE) -> str:

@@ -21,6 +21,8 @@ LONGEST_WISH: Final = 2000
 # How much of a question must be found again in a text for that to be its answer.
 _ALIKE: Final = 0.5
 
+# None of this, and nothing is to be kept or forgotten: what is looked at most often is whole conversations.
+_CUE: Final = lazy(r"기억해|잊|remember|forget|keep\s", re.I)
 _DO: Final = r"\s?(?:줘|줘요|줄래|주세요|주십시오|주라|둬|둬요|두세요|두십시오|다오|요)?"
 _SURE: Final = r"(?:(?:이거|이걸|이것|이것을|이 ?점|꼭|잘|부디|다음을?|앞으로)\s+)*"
 _KEEP: Final = lazy(
@@ -43,8 +45,8 @@ _FORGET: Final = lazy(
 )
 _RECALL: Final = lazy(
     r"기억(?:나|하|해|하고\s?있)[가-힣 ]{0,6}\s*[?？]|(?:뭘|뭐|무엇을?|어떤\s?걸)\s*기억(?:하|해)"
-    r"|(?=.*(?:뭐|뭘|무엇|어디|언제|누구|얼마|몇|무슨|어떤))"
-    r"^(?:내|나|제|저|우리|지난|저번|전에|예전)[^\n]*(?:[였었했]지|[였었했랬댔]더라|다고\s?했[지나더]\S?|[랬댔]지)\W*$"
+    r"|^(?=.*(?:뭐|뭘|무엇|어디|언제|누구|얼마|몇|무슨|어떤))"
+    r"(?:내|나|제|저|우리|지난|저번|전에|예전)[^\n]*(?:[였었했]지|[였었했랬댔]더라|다고\s?했[지나더]\S?|[랬댔]지)\W*$"
     r"|\bwhat\s+(?:do|can)\s+you\s+(?:remember|know\s+about\s+me)\b|^\W*do\s+you\s+(?:still\s+)?remember\b"
     r"|\bwhat\s+did\s+i\s+(?:tell|say|ask)\b|^\W*(?:did|have)\s+i\s+(?:ever\s+)?(?:tell|told|say|said|mention)",
     re.I,
@@ -82,7 +84,7 @@ def sure_wish(text: str) -> Wish | None:
     """What a text wants of the memory whatever that holds."""
     if len(text) > LONGEST_WISH:
         return None
-    if not text.endswith(("?", "？")):
+    if not text.endswith(("?", "？")) and _CUE.search(text):
         if kept := _said(_KEEP.match(text)):
             return Wish("keep", tuple(kept))
         if dropped := _said(_FORGET.match(text)):

@@ -23,7 +23,7 @@ _CUE: Final = lazy(
     re.I,
 )
 _LONGEST_WISH: Final = 400
-_SENTENCES: Final[dict[Length, str]] = {"long": "five sentences", "short": "one sentence"}
+_SENTENCES: Final[dict[Length, str]] = {"long": "three sentences", "short": "one sentence"}
 _NUMBER: Final = re.compile(r"\d+")
 _BRIEF_SESSIONS: Final = 5
 
