@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from octo_cli.cli.commands import Branch, Caller, Entry, NoCommandError, answering, data, result, root, spending
+from octo_cli.cli.commands import (
+    Branch,
+    Caller,
+    Entry,
+    NoCommandError,
+    answering,
+    data,
+    recalling,
+    result,
+    root,
+    spending,
+)
 from octo_cli.errors import Failed, OctoError, UsageError
 
 if TYPE_CHECKING:
@@ -20,13 +31,14 @@ _TALK: Final = "octo_cli.cli.talk"
 _THREADS: Final = "octo_cli.cli.threads"
 _PAPERS: Final = "octo_cli.cli.documents"
 _AGENTS: Final = "octo_cli.cli.agents"
+_MEMORY: Final = "octo_cli.cli.memory"
 _CONFIG: Final = "octo_cli.cli.config"
 _AUTH: Final = "octo_cli.cli.auth"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
-    "chat": Entry(_TALK, "chat", (spending,)),
-    "ask": Entry(_TALK, "ask", (result, spending, answering)),
-    "resume": Entry(_TALK, "resume", (result, spending, answering)),
+    "chat": Entry(_TALK, "chat", (spending, recalling)),
+    "ask": Entry(_TALK, "ask", (result, spending, recalling, answering)),
+    "resume": Entry(_TALK, "resume", (result, spending, recalling, answering)),
     "inbox": Entry(_THREADS, "inbox", (data,)),
     "threads": Branch(
         {
@@ -48,6 +60,13 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
         }
     ),
     "agents": Branch({"list": Entry(_AGENTS, "list_agents", (data,)), "inspect": Entry(_AGENTS, "inspect", (data,))}),
+    "memory": Branch(
+        {
+            "list": Entry(_MEMORY, "list_memory", (data,)),
+            "show": Entry(_MEMORY, "show", (data,)),
+            "forget": Entry(_MEMORY, "forget", (data,)),
+        }
+    ),
     "config": Branch(
         {
             "path": Entry(_CONFIG, "path"),

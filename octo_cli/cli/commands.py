@@ -132,6 +132,10 @@ def spending(
     """Commands that may spend something on models."""
 
 
+def recalling(no_memory: Annotated[bool, Option("--no-memory")] = False) -> None:
+    """Commands that look back on earlier conversations."""
+
+
 def answering(
     set_: Annotated[list[str] | None, Option("--set", metavar="FIELD=VALUE")] = None,
     answers: Annotated[str | None, Option("--answers", metavar="FILE")] = None,

@@ -210,6 +210,15 @@ def _threads(line: _Line) -> Iterator[Item]:
     yield "last", line.caller.words("complete.last")
 
 
+def _memory(line: _Line) -> Iterator[Item]:
+    from octo_cli.storage import open_storage
+
+    with open_storage(line.caller.settings.database, create=False) as storage:
+        for fact in storage.facts(line.caller.settings.user):
+            yield fact.fact_id, fact.text
+    yield from _threads(line)
+
+
 def _checkpoints(line: _Line) -> Iterator[Item]:
     from octo_cli.storage import open_storage
 
@@ -245,6 +254,7 @@ def _settings(_: _Line) -> Iterator[Item]:
 COMPLETERS: Final[Mapping[str, Callable[[_Line], Iterator[Item]]]] = {
     "thread": _threads,
     "threads": _threads,
+    "memory": _memory,
     "at": _checkpoints,
     "to": _checkpoints,
     "document_type": _types,

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -27,6 +28,14 @@ def log_to_file(settings: Settings) -> None:
     logging.captureWarnings(True)
     handler.setFormatter(_WithoutKeys("%(asctime)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    # Octo's own lines say how long things took; who wants to see them asks for more.
+    own = logging.getLogger("octo_cli")
+    own.setLevel(logging.INFO)
+    if settings.verbose:
+        screen = logging.StreamHandler(sys.stderr)
+        screen.setFormatter(_WithoutKeys("· %(message)s"))
+        screen.addFilter(lambda record: record.levelno == logging.INFO)
+        own.addHandler(screen)
 
 
 def keep_traceback(text: str, environment: Mapping[str, str]) -> str:

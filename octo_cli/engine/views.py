@@ -9,6 +9,7 @@ from octo_cli.outputs import GENERATORS
 from octo_cli.wire.events import AggregatedData, Summary
 from octo_cli.wire.forms import Question
 from octo_cli.wire.inspection import Inspection
+from octo_cli.wire.memory import Recalled
 from octo_cli.wire.work import (
     Artifact,
     Intent,
@@ -92,6 +93,7 @@ def inspected(record: ThreadRecord, state: "StateSnapshot", usage: Usage | None)
         documents=tuple(msgspec.convert(values.get("documents") or {}, dict[str, Artifact]).values()),
         answer=(values.get("aggregated") or {}).get("final_answer", ""),
         usage=usage,
+        memory=_read(values, "memory", Recalled),
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from octo_cli.wire import work
 from octo_cli.wire.forms import FieldSpec, Issue, Proposal, Slot
+from octo_cli.wire.memory import Length, Memory, Recap, Wish
 from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard, Usage
 
 T = TypeVar("T")
@@ -28,7 +29,8 @@ class Request(Struct, frozen=True):
 
     `today` is the clock's date in the user's zone; `agents` are those that can run here; `documents` are the thread's
     own, newest first; `chosen` is what the person picked when asked to clarify (`category` and/or `document_type`).
-    `history` is what was said before in this thread, oldest first.
+    `history` is what was said before in this thread, oldest first; `memory` what is remembered from elsewhere, None
+    when nothing may be. `wish` is what the person wants of that memory.
     """
 
     text: str
@@ -39,6 +41,8 @@ class Request(Struct, frozen=True):
     documents: tuple[DocumentRef, ...] = ()
     chosen: Mapping[str, str] = {}
     history: tuple[work.Message, ...] = ()
+    memory: Memory | None = None
+    wish: Wish | None = None
 
 
 class Rewording(Struct, frozen=True):
@@ -124,6 +128,14 @@ class Reasoner(Protocol):
 
     async def understand(self, request: Request) -> Intent:
         """What is asked. A category no agent serves is still named ("code"), the plan then says so."""
+        ...
+
+    async def wish(self, request: Request) -> Wish | None:
+        """What the request wants of the memory, if that is all it wants. Only words the person typed are kept."""
+        ...
+
+    async def recap(self, said: Sequence[work.Message], length: Length, language: Language) -> Recap:
+        """What a conversation was about, "long" in a few sentences and "short" in one; nothing that was not said."""
         ...
 
     async def plan(self, request: Request, intent: Intent) -> Plan:

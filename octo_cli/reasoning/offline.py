@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from octo_cli.reasoning import extraction, intent, planning, talk
+from octo_cli.reasoning import extraction, intent, planning, recaps, talk, wishes
 from octo_cli.reasoning.base import NO_WORDING, Models, Paper, Request, Rewording
 from octo_cli.wire.forms import Issue, Proposal
-from octo_cli.wire.work import Intent, Language, Plan, StepResult
+from octo_cli.wire.memory import Length, Recap, Wish
+from octo_cli.wire.work import Intent, Language, Message, Plan, StepResult
 
 
 class Offline:
@@ -23,6 +24,12 @@ class Offline:
 
     async def understand(self, request: Request) -> Intent:
         return intent.understand(request)
+
+    async def wish(self, request: Request) -> Wish | None:
+        return wishes.wish_in(request)
+
+    async def recap(self, said: Sequence[Message], length: Length, language: Language) -> Recap:
+        return Recap(recaps.recap(said, length), self.name)
 
     async def plan(self, request: Request, intent: Intent) -> Plan:
         return planning.plan(request, intent)

@@ -7,17 +7,26 @@ from typing import Final
 from octo_cli.i18n import Words, words
 from octo_cli.reasoning.base import Request
 from octo_cli.reasoning.cues import TOPICS, heard
+from octo_cli.reasoning.recaps import recap
 from octo_cli.reasoning.signals import Signals
+from octo_cli.reasoning.wishes import likest
 from octo_cli.values.patterns import lazy
 from octo_cli.values.text import one_line
+from octo_cli.wire.memory import Memory, Session
 from octo_cli.wire.work import AgentCard, Intent, Language, StepResult
 
 _THANKS: Final = lazy(r"\W*(?:고마|고맙|감사|수고|잘 ?가|thank|bye|goodbye)", re.I)
+_MOST_FACTS: Final = 10
+_MOST_SENTENCES: Final = 3
+_LONGEST_LINE: Final = 300
 
 
 def paragraphs(request: Request, intent: Intent) -> Iterator[str]:
     """The answer to a request no step serves, paragraph by paragraph."""
     said = words(intent.language)
+    if request.wish is not None:
+        yield from _remembered(request, said)
+        return
     signals = Signals(request)
     if signals.declines and intent.category == "chat":
         yield said("offline.declined")
@@ -65,6 +74,48 @@ def _chat(request: Request, said: Words) -> Iterator[str]:
     yield from _abilities(request, said)
     if not social:
         yield said("offline.connect_a_model")
+
+
+def _remembered(request: Request, said: Words) -> Iterator[str]:
+    """What answers a question to the memory: a fact, else words said before, else all there is."""
+    memory = request.memory or Memory()
+    facts = likest(request.text, [(fact.text, fact.text) for fact in memory.facts], _MOST_FACTS)
+    sentences = [] if facts else likest(request.text, list(_said_before(request, memory)), _MOST_SENTENCES)
+    everything = [] if facts or sentences else [fact.text for fact in memory.facts[:_MOST_FACTS]]
+    if facts or everything:
+        yield _list(said("offline.you_told_me"), facts or everything)
+    elif sentences:
+        yield _list(said("offline.you_said_before"), sentences)
+    elif memory.sessions:
+        yield _list(said("offline.last_sessions"), [_glance(session) for session in memory.sessions[:_MOST_SENTENCES]])
+    else:
+        yield said("offline.nothing_remembered")
+
+
+def _said_before(request: Request, memory: Memory) -> Iterator[tuple[str, str]]:
+    """What the person said, here and in earlier conversations, the newest first: to look through, and to show."""
+    for message in reversed(request.history):
+        if message.speaker == "user":
+            yield message.text, _line(message.text)
+    for session in memory.sessions:
+        for line in session.summary.splitlines():
+            yield line, _line(line)
+        for message in reversed(session.messages):
+            if message.speaker == "user":
+                yield message.text, _line(message.text)
+
+
+def _glance(session: Session) -> str:
+    return _line(session.summary or recap(session.messages, "short"))
+
+
+def _line(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+
+
+def _list(head: str, lines: Sequence[str]) -> str:
+    return "\n".join((head, "", *(f"- {line}" for line in lines)))
 
 
 def _no_agent(request: Request, intent: Intent, said: Words) -> Iterator[str]:

@@ -23,6 +23,7 @@ from octo_cli.settings.sections import (
     ApprovalSettings,
     CodeSettings,
     DataSettings,
+    MemorySettings,
     ModelSettings,
     SearchSettings,
     WebSettings,
@@ -38,6 +39,7 @@ __all__ = [
     "DatabaseSettings",
     "Folders",
     "Key",
+    "MemorySettings",
     "ModelSettings",
     "Place",
     "SearchSettings",
@@ -97,6 +99,7 @@ class Settings:
     web: WebSettings
     code: CodeSettings
     data: DataSettings
+    memory: MemorySettings
     expire_after: timedelta | None
     on_timeout: OnTimeout
     color: bool
@@ -185,6 +188,9 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
         web=_section(WebSettings, "web", value),
         code=_section(CodeSettings, "code", value),
         data=_section(DataSettings, "data", value),
+        memory=_section(
+            MemorySettings, "memory", {**value, **({"memory.enabled": False} if flags.get("no_memory") else {})}
+        ),
         expire_after=value["questions.expire_after"],
         on_timeout=value["questions.on_timeout"] or "defer",
         color=_wants_color(flags, environment),
@@ -254,6 +260,7 @@ Section = TypeVar(
     WebSettings,
     CodeSettings,
     DataSettings,
+    MemorySettings,
 )
 
 

@@ -82,5 +82,7 @@ KEYS: Final = (
     Key("code.memory_mb", read.whole(64, _MOST_MB)),
     Key("data.timeout", read.number(1, _MOST_SECONDS)),
     Key("data.memory_mb", read.whole(64, _MOST_MB)),
+    Key("memory.enabled", read.yes_or_no),
+    Key("memory.budget", read.whole(0, 100_000)),
     Key("mcp.file", read.path),
 )

@@ -80,3 +80,10 @@ class SearchSettings(NamedTuple):
 
     folders: tuple[Path, ...] = ()
     embeddings: str | None = None
+
+
+class MemorySettings(NamedTuple):
+    """Whether facts and earlier conversations are brought to a turn, and how much of them: `budget` in tokens."""
+
+    enabled: bool = True
+    budget: int = 2000

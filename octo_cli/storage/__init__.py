@@ -17,6 +17,7 @@ from octo_cli.storage.examination import faults
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.keys import seal_of
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
+from octo_cli.storage.memory import Earlier, Memories
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
 from octo_cli.storage.questions import Questions
@@ -30,6 +31,7 @@ __all__ = [
     "CheckpointRow",
     "DocumentDraft",
     "DocumentRecord",
+    "Earlier",
     "Holder",
     "Lease",
     "Storage",
@@ -39,7 +41,7 @@ __all__ = [
 ]
 
 
-class Storage(Searching, Questions, Messages, Audit, Papers, Leases, Checkpoints):
+class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, Checkpoints):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -25,6 +25,7 @@ from octo_cli.storage.sealing import BrokenSealError, Seal
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.store.base import BaseStore
 
 _T = TypeVar("_T")
 Row = tuple[Any, ...]
@@ -113,7 +114,14 @@ class Database(ABC):
         """LangGraph's checkpoints here, set up, on connections of their own."""
 
     @abstractmethod
+    def in_store(self, do: Callable[["BaseStore"], _T]) -> _T:
+        """What `do` says of LangGraph's store here, set up, on a connection of its own; not inside `write`."""
+
+    @abstractmethod
     def close(self) -> None: ...
+
+    def wipe(self) -> None:  # noqa: B027 (a server overwrites in its own time)
+        """Leave nothing of deleted rows where the database itself does not see to it."""
 
     def seal(self, text: str, *place: object) -> str:
         """`text` as a column holds it: what people wrote is encrypted where the database is.

@@ -150,16 +150,23 @@ CREATE INDEX octo_messages_place ON octo_messages (thread_id, current, place);
 ALTER TABLE octo_threads ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
 """
 
-# What a thread was about, in a few sentences and in one. turns: how many it had when they were written.
+# What a thread was about, in a few sentences and in one. digest: of the last message it covers.
+# octo_recalled: of this thread, what was brought to turns of others, under its own digest.
 _MEMORY: Final = """
 CREATE TABLE octo_summaries (
     thread_id TEXT NOT NULL,
     length    TEXT NOT NULL,
-    turns     INTEGER NOT NULL,
+    digest    TEXT NOT NULL,
     made_by   TEXT NOT NULL,
     at        TEXT NOT NULL,
     text      TEXT NOT NULL,
     PRIMARY KEY (thread_id, length)
+);
+CREATE TABLE octo_recalled (
+    thread_id TEXT NOT NULL,
+    digest    TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    PRIMARY KEY (thread_id, digest)
 );
 ALTER TABLE octo_threads ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 """

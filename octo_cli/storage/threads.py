@@ -43,7 +43,7 @@ _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
 _TABLE: Final = "octo_threads"
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
-    *("octo_summaries", "octo_threads"),
+    *("octo_summaries", "octo_recalled", "octo_threads"),
 )
 _NEAR_AMONG: Final = 200
 _NAMED: Final = 5

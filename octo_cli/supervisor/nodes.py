@@ -18,6 +18,7 @@ from octo_cli.i18n import language_of, words
 from octo_cli.outputs import GENERATORS
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.recent import conversation
+from octo_cli.supervisor import memory
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
 from octo_cli.wire.events import (
@@ -30,7 +31,8 @@ from octo_cli.wire.events import (
     Warned,
 )
 from octo_cli.wire.forms import FormField, Question
-from octo_cli.wire.work import Artifact, DocumentRef, Intent, Message, Plan, Problem, Step, StepResult
+from octo_cli.wire.memory import Wish
+from octo_cli.wire.work import Artifact, DocumentRef, Intent, Language, Message, Plan, Problem, Step, StepResult
 
 if TYPE_CHECKING:
     from langgraph.graph._node import StateNode
@@ -71,6 +73,7 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "messages": [to_builtins(Message("user", text, kit.now().isoformat()))],
         "request": request,
         "format": state["say"]["format"],
+        "wish": None,
         "intent": None,
         "asking": None,
         "chosen": {},
@@ -84,23 +87,34 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
 
 
 async def recall(state: State, runtime: Runtime[Kit]) -> Update:
-    """What this thread has made and still has, newest first: a follow-up may mean it."""
-    storage, known = runtime.context.storage, msgspec.convert(state.get("documents", {}), dict[str, Artifact])
+    """What this thread has made and still has, newest first: a follow-up may mean it. And what to look back on."""
+    kit = runtime.context
+    storage, known = kit.storage, msgspec.convert(state.get("documents", {}), dict[str, Artifact])
     recalled = []
     for artifact in sorted(known.values(), key=lambda made: made.created_at, reverse=True):
         if await asyncio.to_thread(storage.document, artifact.document_id, artifact.version):
             ref = DocumentRef(artifact.document_id, artifact.document_type, artifact.title, artifact.version)
             recalled.append(to_builtins(ref))
-    return {"recalled": recalled}
+    if not kit.settings.memory.enabled:
+        return {"recalled": recalled, "memory": None}
+    remembered = await memory.recall(
+        *(storage, kit.settings, kit.mind, kit.thread_id, words(state["request"]["language"]))
+    )
+    return {"recalled": recalled, "memory": to_builtins(remembered)}
 
 
 async def understand(state: State, runtime: Runtime[Kit]) -> Update:
     """What is asked; when that is not clear, the question to put."""
-    intent = await runtime.context.mind.understand(_request(state, runtime.context))
+    kit, request = runtime.context, await _request(state, runtime.context)
+    if wish := await kit.mind.wish(request):
+        intent = Intent("chat", 1.0, language=request.language)
+        kit.tell(IntentRecognised(intent))
+        return {"wish": to_builtins(wish), "intent": to_builtins(intent), "asking": None}
+    intent = await kit.mind.understand(request)
     unclear = intent.confidence < LOW_CONFIDENCE and state.get("clarified", 0) < MOST_CLARIFICATIONS
     if unclear:
-        return {"intent": to_builtins(intent), "asking": to_builtins(_which_work(state, runtime.context))}
-    runtime.context.tell(IntentRecognised(intent))
+        return {"intent": to_builtins(intent), "asking": to_builtins(_which_work(state, kit))}
+    kit.tell(IntentRecognised(intent))
     return {"intent": to_builtins(intent), "asking": None}
 
 
@@ -121,7 +135,7 @@ def after_understand(state: State) -> str:
 async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
     """Which agents do what. A document whose type is not known yet is asked for."""
     kit, intent = runtime.context, msgspec.convert(state["intent"], Intent)
-    plan = await kit.mind.plan(_request(state, kit), intent)
+    plan = await kit.mind.plan(await _request(state, kit), intent)
     if any(_lacks_type(step) for step in plan.steps) and state.get("clarified", 0) < MOST_CLARIFICATIONS:
         return {"asking": to_builtins(_which_document(state, kit))}
     plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
@@ -209,9 +223,11 @@ def _blocked(step: Step, results: dict[str, StepResult]) -> bool:
 async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     """One answer out of all steps; without steps, the mind talks for itself."""
     kit, results = runtime.context, list(_results(state).values())
-    request = _request(state, kit)
+    request = await _request(state, kit)
     if results:
         told = kit.mind.summarise(request, results)
+    elif request.wish and request.wish.action != "recall":
+        told = _obeyed(request.wish, request.language, kit)
     else:
         told = kit.mind.answer(request, msgspec.convert(state["intent"], Intent))
     answer = await _said(told, runtime)
@@ -228,6 +244,10 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
         ),
     )
     return {"aggregated": to_builtins(data)}
+
+
+async def _obeyed(wish: Wish, language: Language, kit: Kit) -> AsyncIterator[str]:
+    yield await asyncio.to_thread(memory.obey, kit.storage, kit.settings, wish, kit.thread_id, words(language))
 
 
 async def _said(told: AsyncIterator[str], runtime: Runtime[Kit]) -> str:
@@ -283,7 +303,7 @@ def remember(state: State, runtime: Runtime[Kit]) -> Update:
 # What the mind is told, and what the person is asked
 
 
-def _request(state: State, kit: Kit) -> Request:
+async def _request(state: State, kit: Kit) -> Request:
     request = state["request"]
     return Request(
         text=request["text"],
@@ -294,6 +314,8 @@ def _request(state: State, kit: Kit) -> Request:
         documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
         chosen=state.get("chosen", {}),
         history=_history(state),
+        memory=await memory.brought(kit.storage, kit.settings, state.get("memory")),
+        wish=msgspec.convert(state.get("wish"), Wish | None),
     )
 
 

@@ -27,6 +27,7 @@ class State(TypedDict, total=False):
     `messages`: `wire.work.Message`s. A delta channel, so a checkpoint stores what was said since the last one and not
     the whole conversation. `documents`: `wire.work.Artifact` of each document's newest version, by document id.
     `say`: the turn's input: text, format. `request`: text, language, turn (from 1), steps (how many the plan has).
+    `memory`: `wire.memory.Recalled`, what the turn looks back on; `wish` what the person wants of it.
     `results`: `StepResult` by step id. `allowed`: the tools a person allowed for the rest of the turn.
     `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
     """
@@ -37,6 +38,8 @@ class State(TypedDict, total=False):
     format: str
     request: dict[str, Any]
     recalled: list[dict[str, Any]]
+    memory: dict[str, Any] | None
+    wish: dict[str, Any] | None
     intent: dict[str, Any] | None
     asking: dict[str, Any] | None
     chosen: dict[str, Any]

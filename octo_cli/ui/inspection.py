@@ -32,6 +32,9 @@ def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[s
     if found.documents:
         yield from ("", f"{say('inspect.documents')}:")
         yield from (f"  {one_line(paper.title)} v{paper.version}  {one_line(paper.path)}" for paper in found.documents)
+    if (memory := found.memory) is not None and (memory.facts or memory.sessions):
+        counts = {"facts": len(memory.facts), "sessions": len(memory.sessions), "tokens": f"{memory.tokens:,}"}
+        yield from ("", f"{say('inspect.memory')}: {say('inspect.remembered', **counts)}")
     if found.usage is not None:
         yield from ("", f"{say('inspect.usage')}: {_usage(found.usage, say)}")
     for question in found.interrupts:

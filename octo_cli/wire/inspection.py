@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from octo_cli.wire.forms import Question
+from octo_cli.wire.memory import Recalled
 from octo_cli.wire.work import Artifact, Intent, Message, Plan, ThreadRecord, Usage
 
 
@@ -37,6 +38,8 @@ class Inspection(Struct, frozen=True):
     answer: str = ""
     # Of all turns together; None when no model was asked.
     usage: Usage | None = None
+    # What the last turn looked back on; None when it could not.
+    memory: Recalled | None = None
 
 
 class AuditRecord(Struct, frozen=True):

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import date
 from typing import Any, TypeVar
 
-from octo_cli.errors import UnusableAnswer
+from octo_cli.errors import ModelError, UnusableAnswer
 from octo_cli.i18n import words
 from octo_cli.reasoning.base import NO_WORDING, Models, Paper, Reasoner, Request, Rewording, Warn
 from octo_cli.reasoning.cards import addressed
-from octo_cli.reasoning.llm import phrasing, reading, reviewing, talking, understanding
+from octo_cli.reasoning.llm import phrasing, reading, recalling, reviewing, talking, understanding
 from octo_cli.wire.forms import Issue, Proposal
-from octo_cli.wire.work import Intent, Language, Plan, StepResult
+from octo_cli.wire.memory import Length, Recap, Wish
+from octo_cli.wire.work import Intent, Language, Message, Plan, StepResult
 
 T = TypeVar("T")
 
@@ -35,6 +36,22 @@ class LanguageMind:
             return await self._offline.understand(request)
         thought = understanding.understand(self._models, request)
         return await self._usable("understand", request.language, thought, lambda: self._offline.understand(request))
+
+    async def wish(self, request: Request) -> Wish | None:
+        if (sure := await self._offline.wish(request)) or not recalling.may_wish(request):
+            return sure
+        return await self._usable(
+            "wish", request.language, recalling.wish(self._models, request), lambda: self._offline.wish(request)
+        )
+
+    async def recap(self, said: Sequence[Message], length: Length, language: Language) -> Recap:
+        if not said:
+            return Recap("", self._offline.name)
+        try:
+            return Recap(await recalling.recap(self._models, said, length, language), self.name)
+        except ModelError:
+            # Nobody asked for it: whatever is wrong with the model, the turn's own work will meet and tell it.
+            return await self._offline.recap(said, length, language)
 
     async def plan(self, request: Request, intent: Intent) -> Plan:
         if intent.category == "chat":

@@ -63,6 +63,15 @@ class Remarks(Struct, frozen=True):
     remarks: list[Any]
 
 
+class Told(Struct, frozen=True):
+    summary: str
+
+
+class Wished(Struct, frozen=True):
+    action: Literal["keep", "forget", "recall", "none"]
+    quote: str
+
+
 @lru_cache(maxsize=16)
 def understood(categories: tuple[str, ...]) -> type[Understood]:
     return _narrowed(Understood, category=_one_of(categories))

@@ -6,7 +6,7 @@ from typing import Final
 from octo_cli.i18n import words
 from octo_cli.reasoning import talk
 from octo_cli.reasoning.base import Message, Models, Request
-from octo_cli.reasoning.llm import prompts
+from octo_cli.reasoning.llm import prompts, recalling
 from octo_cli.reasoning.planning import title_of
 from octo_cli.reasoning.recent import conversation, glance
 from octo_cli.values.contact import mask_rrn
@@ -52,6 +52,8 @@ async def answer(models: Models, request: Request, intent: Intent) -> AsyncItera
     }
     system = f"{prompts.ANSWER}\n- `language`: {intent.language}"
     messages: list[Message] = [("system", system), ("user", prompts.as_json(abilities))]
+    if remembered := recalling.shown(request):
+        messages.append(("user", prompts.as_json({"remembered": remembered})))
     for speaker, text in conversation(request.history):
         messages.append(("user" if speaker == "user" else "assistant", mask_rrn(text)))
     messages.append(("user", mask_rrn(request.text)))

@@ -4,7 +4,7 @@ from typing import Any
 
 from octo_cli.i18n import language_of
 from octo_cli.reasoning.base import Models, Request
-from octo_cli.reasoning.llm import prompts, shapes
+from octo_cli.reasoning.llm import prompts, recalling, shapes
 from octo_cli.reasoning.planning import title_of
 from octo_cli.reasoning.recent import LONGEST_GLANCE, conversation, glance
 from octo_cli.values.text import one_line
@@ -62,6 +62,7 @@ def _seen(request: Request) -> dict[str, Any]:
             {"document_id": ref.document_id, "type": ref.document_type, "title": ref.title} for ref in request.documents
         ],
         "conversation": conversation(request.history, LONGEST_GLANCE // 4),
+        **({"remembered": remembered} if (remembered := recalling.shown(request, brief=True)) else {}),
     }
 
 

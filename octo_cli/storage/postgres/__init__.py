@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
 
 from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
@@ -24,6 +25,8 @@ from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
 from octo_cli.storage.sealing import holds
 
 if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+
     from octo_cli.storage.postgres.saver import PooledSaver
 
 Connection = psycopg.Connection[Row]
@@ -126,6 +129,19 @@ class PostgresDatabase(Database):
         from octo_cli.storage.postgres.saver import open_saver
 
         return open_saver(self)
+
+    def in_store(self, do: Callable[["BaseStore"], _T]) -> _T:
+        from langgraph.store.postgres import PostgresStore
+
+        with storage_errors(self.name), connected(self.settings, patient=True) as connection:
+            # LangGraph reads rows by name.
+            by_name: Any = connection
+            by_name.row_factory = dict_row
+            store = PostgresStore(by_name)
+            if not self.has_table("store_migrations"):
+                with only_one(self._connection):
+                    store.setup()
+            return do(store)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

@@ -9,12 +9,12 @@ power cut can only take a tail of checkpoints, whose nodes then run again.
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
@@ -24,8 +24,12 @@ from octo_cli.storage.moments import wall_clock
 from octo_cli.storage.schema import LANGGRAPH_TABLES, VERSION, bring_up_to_date, refuse_newer
 
 if TYPE_CHECKING:
+    from langgraph.store.base import BaseStore
+    from langgraph.store.sqlite import SqliteStore
+
     from octo_cli.storage.sqlite.saver import WholeWritesSaver
 
+_T = TypeVar("_T")
 IN_MEMORY: Final = ":memory:"
 
 
@@ -105,6 +109,15 @@ class SqliteDatabase(Database):
 
         return open_saver(self)
 
+    def in_store(self, do: Callable[["BaseStore"], _T]) -> _T:
+        with storage_errors(self.name):
+            return _in_store(self.location, self.timeout, do)
+
+    def wipe(self) -> None:
+        # Pages were overwritten in the file, but the log still has them as they were. Readers may keep it.
+        with self._taken():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
             self._connection.close()
@@ -121,6 +134,31 @@ def open_file(settings: DatabaseSettings, *, create: bool) -> SqliteDatabase:
     with storage_errors(str(path)):
         _look_before_touching(path, timeout)
     return SqliteDatabase(path, str(path), timeout=timeout)
+
+
+def _in_store(location: str, timeout: float, do: Callable[["BaseStore"], _T]) -> _T:
+    from langgraph.store.sqlite import SqliteStore
+
+    connection = sqlite3.connect(location, timeout=timeout, isolation_level=None, check_same_thread=False)
+    with closing(connection):
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        store = SqliteStore(connection)
+        _set_up(store, timeout)
+        return do(store)
+
+
+def _set_up(store: "SqliteStore", timeout: float) -> None:
+    """Make its tables. Two processes that do so at once get into each other's way; then one of them is done."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            store.setup()
+            return
+        except (sqlite3.IntegrityError, sqlite3.OperationalError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _make_file(path: Path) -> None:
