@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
@@ -106,7 +107,7 @@ Check = Callable[[Visit], Iterable[Finding]]
 def doctor(ctx: typer.Context, online: Annotated[bool, Option("--online")] = False) -> None:
     """Look at everything Octo needs."""
     caller: Caller = ctx.obj
-    findings = list(_findings(Visit(caller, online=online)))
+    findings = [_typed_here(finding, caller) for finding in _findings(Visit(caller, online=online))]
     failed = any(finding.level == "error" for finding in findings)
     if caller.flags.get("json"):
         print_json({"ok": not failed, "checks": [finding._asdict() for finding in findings]})
@@ -127,6 +128,13 @@ def _findings(visit: Visit) -> Iterator[Finding]:
         return
     for name, check in _OF_THE_SETTINGS.items():
         yield from _made(name, check, visit)
+
+
+def _typed_here(finding: Finding, caller: Caller) -> Finding:
+    """With commands that go to the database that was looked at."""
+    with suppress(OctoError):
+        return finding._replace(hint=finding.hint and caller.settings.again(finding.hint))
+    return finding
 
 
 def _made(name: str, check: Check, visit: Visit) -> Iterator[Finding]:
@@ -188,7 +196,7 @@ def _config(visit: Visit) -> Iterator[Finding]:
 def _database(visit: Visit) -> Iterator[Finding]:
     from octo_cli.storage import open_storage
 
-    settings = visit.caller.settings.database._replace(connect_timeout=2, statement_timeout=2)
+    settings = visit.caller.settings.database.hurried
     path = settings.sqlite
     if not settings.postgres and not path.exists():
         yield visit.finds("ok", "database_none", path=path)

@@ -4,6 +4,7 @@ A statement that finds the connection dead is said once more over a new one, for
 transaction cut in the middle is not: whoever wrote it gets StorageError, and the thread can be resumed.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
@@ -15,6 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from octo_cli.errors import UsageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.faults import storage_errors
@@ -38,6 +40,8 @@ _DEFAULTS: Final = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
+# What the driver tries meanwhile is nobody's business: what came of it is raised.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 class PostgresDatabase(Database):
@@ -72,9 +76,8 @@ class PostgresDatabase(Database):
                 _wait_for(self._connection, keys)
                 yield self._run
                 return
-            self._over_a_live_one(lambda connection: connection.execute("BEGIN"))
             try:
-                _wait_for(self._connection, keys)
+                self._over_a_live_one(lambda connection: _begin(connection, keys))
                 yield self._run
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -92,7 +95,7 @@ class PostgresDatabase(Database):
 
     def check(self) -> None:
         with self.write() as run:
-            run("SELECT version FROM octo_schema", ()).fetchall()
+            run("UPDATE octo_schema SET version = version", ())
 
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver
@@ -140,8 +143,12 @@ def connected(settings: DatabaseSettings, *, patient: bool = False) -> Connectio
 
 
 def parameters(settings: DatabaseSettings) -> dict[str, Any]:
-    """What libpq is told; what the address says itself, TLS included, stands."""
-    given = conninfo_to_dict(settings.postgres or "")
+    """What libpq is told; what the address says itself, TLS included, stands. Raises UsageError."""
+    try:
+        given = conninfo_to_dict(settings.postgres or "")
+    except psycopg.ProgrammingError as exc:
+        # It names a parameter it does not know.
+        raise UsageError("database_address", path=settings.name, detail=str(exc).strip()) from None
     return {**_DEFAULTS, "connect_timeout": max(2, int(settings.connect_timeout)), **given}
 
 
@@ -179,7 +186,11 @@ def only_one(connection: Connection) -> Iterator[None]:
 
 def _connected(settings: DatabaseSettings) -> Connection:
     connection: Connection = psycopg.connect(**parameters(settings), autocommit=True)
-    connection.execute(session(settings))
+    try:
+        connection.execute(session(settings))
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -196,6 +207,11 @@ def _version(connection: Connection, name: str) -> int:
 def _granted(cursor: "psycopg.Cursor[Row]") -> bool:
     row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def _begin(connection: Connection, keys: tuple[str, ...]) -> None:
+    connection.execute("BEGIN")
+    _wait_for(connection, keys)
 
 
 def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
