@@ -148,3 +148,11 @@ def octo(tmp_path: Path) -> Octo:
     return Octo(
         folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
     )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def octo_anywhere(request: pytest.FixtureRequest, octo: Octo) -> Octo:
+    """The same over a file and over a server: what a command does over one it does over the other."""
+    if request.param == "postgres":
+        octo.environment["OCTO_POSTGRES_URL"] = request.getfixturevalue("address")
+    return octo

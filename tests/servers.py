@@ -62,6 +62,9 @@ class TcpServer:
     def start(self) -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-l", self.folder / "log", "start")
 
+    def restart(self, mode: str) -> None:
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "-l", self.folder / "log", "restart")
+
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", self._data, "-w", "-m", mode, "stop")
 
