@@ -77,8 +77,8 @@ def prepared(tcp_server: TcpServer) -> Callable[[Case], str]:
     return prepare
 
 
-def settings(address: str, **changes: float) -> DatabaseSettings:
-    return DatabaseSettings(Path("none"), postgres=address, connect_timeout=PATIENCE)._replace(**changes)
+def settings(address: str, *, connect_timeout: float = PATIENCE, statement_timeout: float = 30) -> DatabaseSettings:
+    return DatabaseSettings(Path("none"), address, connect_timeout, statement_timeout)
 
 
 def write(address: str) -> None:

@@ -42,6 +42,7 @@ _DEFAULTS: Final = {
 }
 # What the driver tries meanwhile is nobody's business: what came of it is raised.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
+logging.getLogger("psycopg").propagate = False
 
 
 class PostgresDatabase(Database):
@@ -221,4 +222,6 @@ def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
 
 
 def _executed(connection: Connection, sql: str, values: tuple[Any, ...]) -> "psycopg.Cursor[Row]":
-    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), values)
+    # A file takes a NUL in a text, a server does not.
+    plain = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value for value in values]
+    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), plain)
