@@ -38,6 +38,11 @@ class Case(NamedTuple):
 
 ROLE = f"CREATE ROLE {{role}} LOGIN PASSWORD '{PASSWORD}'"
 READER = (ROLE, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+# The server's own code, raised by a trigger: it takes a disk of one's own to fill one.
+FULL = """
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
 CASES = {
     "wrong password": Case("storage_refused", password=WRONG),
     "no password": Case("storage_refused", password=None),
@@ -50,6 +55,9 @@ CASES = {
     "may not create": Case("storage_no_rights", user="{role}", told=(ROLE, "DROP TABLE octo_schema")),
     "may only read": Case("storage_no_rights", user="{role}", told=READER),
     "only reads": Case("storage_read_only", told=("ALTER DATABASE {database} SET default_transaction_read_only = on",)),
+    "disk full": Case(
+        "storage_full", told=(FULL, "CREATE TRIGGER t BEFORE INSERT ON octo_threads EXECUTE FUNCTION f()")
+    ),
     "full of connections": Case("storage_busy", user="{role}", told=(f"{ROLE} CONNECTION LIMIT 0",)),
     "another authority": Case("storage_insecure", options="?sslmode=verify-full&sslrootcert={folder}/stranger.pem"),
     "no authority": Case("storage_insecure", options="?sslmode=verify-full&sslrootcert={folder}/none.pem"),

@@ -58,6 +58,7 @@ class PostgresDatabase(Database):
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
         self.settings = settings
+        self._hopeful = True
         with storage_errors(self.name):
             self._connection = connected(settings)
             try:
@@ -122,7 +123,10 @@ class PostgresDatabase(Database):
             if self._in_transaction or not is_lost(exc, self._connection):
                 raise
         self._connection.close()
-        self._connection = connected(self.settings, patient=True)
+        # Whoever waited in vain has more to write down as it ends: that is not waited for again.
+        hopeful, self._hopeful = self._hopeful, False
+        self._connection = connected(self.settings, patient=hopeful)
+        self._hopeful = True
         return do(self._connection)
 
 

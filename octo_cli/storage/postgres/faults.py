@@ -66,8 +66,8 @@ def is_lost(exc: psycopg.OperationalError, connection: "psycopg.Connection[Any]"
 
 
 def was_cut_off(exc: psycopg.OperationalError) -> bool:
-    """Whether `exc` says that a connection of the pool broke; not that none could be had."""
-    return isinstance(exc, _COMES_BACK) or not (exc.sqlstate or isinstance(exc, PoolTimeout))
+    """Whether `exc` says that a connection broke that was there."""
+    return isinstance(exc, _COMES_BACK) or not exc.sqlstate
 
 
 def may_come_back(exc: psycopg.OperationalError, *, patient: bool) -> bool:

@@ -15,8 +15,9 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg import OperationalError
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from octo_cli.storage.postgres.faults import was_cut_off
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 # Seconds before what a broken connection left undone is done over another one.
 _PAUSE: Final = 0.1
+# Seconds for a connection once another was waited for in vain: whoever ends has more to write down.
+_HASTE: Final = 1.0
 
 
 class PatientSaver(AsyncPostgresSaver):
@@ -31,6 +34,11 @@ class PatientSaver(AsyncPostgresSaver):
 
     Every write of LangGraph's is an upsert, so it may well have been committed before the server fell silent.
     """
+
+    def __init__(self, pool: "AsyncConnectionPool[AsyncConnection[DictRow]]") -> None:
+        super().__init__(pool)
+        self._pool = pool
+        self._patience = pool.timeout
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await self._patiently(partial(super().aget_tuple, config))
@@ -55,12 +63,17 @@ class PatientSaver(AsyncPostgresSaver):
         await self._patiently(partial(super().aput_writes, config, writes, task_id, task_path))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        patience = self.conn.timeout if isinstance(self.conn, AsyncConnectionPool) else 0
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + self._patience
         while True:
             try:
-                return await work()
+                done = await work()
+            except PoolTimeout:
+                self._pool.timeout = _HASTE
+                raise
             except OperationalError as exc:
                 if time.monotonic() > deadline or not was_cut_off(exc):
                     raise
+            else:
+                self._pool.timeout = self._patience
+                return done
             await asyncio.sleep(_PAUSE)
