@@ -52,6 +52,7 @@ _SHAPES: Final = re.compile(
     r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
 )
 _PASSWORD_IN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
+_PASSWORD_IN_QUERY: Final = re.compile(r"(?<=[?&])((?:ssl)?password)=[^\s&]+")
 
 _known: set[str] = set()
 
@@ -203,6 +204,7 @@ def scrub(text: str, environment: Environment = os.environ) -> str:
         for form in (secret, quote(secret, safe="")):
             text = text.replace(form, HIDDEN)
     text = _PASSWORD_IN_ADDRESS.sub(rf"\1:{HIDDEN}@", text)
+    text = _PASSWORD_IN_QUERY.sub(rf"\1={HIDDEN}", text)
     return _SHAPES.sub(HIDDEN, text)
 
 

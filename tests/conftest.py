@@ -16,6 +16,8 @@ from tests.databases import address as address
 from tests.databases import database as database
 from tests.databases import server as server
 from tests.models import model_server as model_server
+from tests.servers import own_server as own_server
+from tests.servers import tcp_server as tcp_server
 
 NOW = "2026-11-21T10:00:00+09:00"
 # The keyring of whoever runs the tests is not theirs to read or write, in this process either.
@@ -148,3 +150,11 @@ def octo(tmp_path: Path) -> Octo:
     return Octo(
         folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
     )
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def octo_anywhere(request: pytest.FixtureRequest, octo: Octo) -> Octo:
+    """The same over a file and over a server: what a command does over one it does over the other."""
+    if request.param == "postgres":
+        octo.environment["OCTO_POSTGRES_URL"] = request.getfixturevalue("address")
+    return octo

@@ -1,9 +1,11 @@
 """The databases of the tests: files, and a real PostgreSQL server on a socket, a fresh database for every test."""
 
 import secrets
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,18 @@ from octo_cli.settings import DatabaseSettings
 def file(path: Path, *, timeout: float = 30) -> DatabaseSettings:
     """The database file at `path`; `timeout` is how many seconds another's write is waited for."""
     return DatabaseSettings(path, statement_timeout=timeout)
+
+
+def by_hand(database: DatabaseSettings, *statements: str) -> None:
+    """Change a database behind Octo's back."""
+    connection: Any = (
+        psycopg.connect(database.postgres, autocommit=True)
+        if database.postgres
+        else sqlite3.connect(database.sqlite, isolation_level=None)
+    )
+    with closing(connection):
+        for statement in statements:
+            connection.execute(statement)
 
 
 class Server:

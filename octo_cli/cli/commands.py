@@ -77,7 +77,9 @@ class Caller:
 
     @property
     def runs_a_thread(self) -> bool:
-        return next((word for word in self.argv if not word.startswith("-")), "") in ("ask", "resume")
+        takes_value = {name for param in parameters(shared) if not param.is_flag for name in param.opts}
+        words = (word for before, word in pairwise(("", *self.argv)) if before not in takes_value)
+        return next((word for word in words if not word.startswith("-")), "") in ("ask", "resume")
 
     def _asked_language(self) -> Language | None:
         asked = self.environment.get("OCTO_LANG")

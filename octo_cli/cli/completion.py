@@ -204,7 +204,7 @@ def _built(line: _Line) -> Any:
 def _threads(line: _Line) -> Iterator[Item]:
     from octo_cli.storage import open_storage
 
-    with open_storage(line.caller.settings.database, create=False) as storage:
+    with open_storage(line.caller.settings.database.hurried, create=False) as storage:
         for record in storage.threads(limit=50):
             yield record.thread_id, record.title
     yield "last", line.caller.words("complete.last")
@@ -222,7 +222,7 @@ def _memory(line: _Line) -> Iterator[Item]:
 def _checkpoints(line: _Line) -> Iterator[Item]:
     from octo_cli.storage import open_storage
 
-    with open_storage(line.caller.settings.database, create=False) as storage:
+    with open_storage(line.caller.settings.database.hurried, create=False) as storage:
         thread_id = storage.resolve(line.arguments[0] if line.arguments else "last")
         for row in reversed(storage.checkpoint_rows(thread_id)):
             if not row.checkpoint_ns:

@@ -210,7 +210,7 @@ def _tell_what_goes_before(caller: Caller, key: Key) -> None:
 
 
 def _values(settings: Settings) -> dict[str, Any]:
-    """Every setting by its name; one of a section is that section's member."""
+    """Every setting by its name, without a password; one of a section is that section's member."""
     of_octo = {
         "lang": settings.lang,
         "format": settings.format,
@@ -222,8 +222,9 @@ def _values(settings: Settings) -> dict[str, Any]:
         "questions.expire_after": settings.expire_after,
         "questions.on_timeout": settings.on_timeout,
     }
+    database = settings.database
     sections = {
-        "database": settings.database,
+        "database": database._replace(postgres=database.postgres and database.name),
         "model": settings.models,
         "approvals": settings.approvals,
         "search": settings.search,

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -116,7 +117,7 @@ def doctor(
 ) -> None:
     """Look at everything Octo needs."""
     caller: Caller = ctx.obj
-    findings = list(_findings(Visit(caller, online=online, deep=deep)))
+    findings = [_typed_here(finding, caller) for finding in _findings(Visit(caller, online=online, deep=deep))]
     failed = any(finding.level == "error" for finding in findings)
     if caller.flags.get("json"):
         print_json({"ok": not failed, "checks": [finding._asdict() for finding in findings]})
@@ -137,6 +138,13 @@ def _findings(visit: Visit) -> Iterator[Finding]:
         return
     for name, check in _OF_THE_SETTINGS.items():
         yield from _made(name, check, visit)
+
+
+def _typed_here(finding: Finding, caller: Caller) -> Finding:
+    """With commands that go to the database that was looked at."""
+    with suppress(OctoError):
+        return finding._replace(hint=finding.hint and caller.settings.again(finding.hint))
+    return finding
 
 
 def _made(name: str, check: Check, visit: Visit) -> Iterator[Finding]:
@@ -198,7 +206,7 @@ def _config(visit: Visit) -> Iterator[Finding]:
 def _database(visit: Visit) -> Iterator[Finding]:
     from octo_cli.storage import open_storage
 
-    settings = visit.caller.settings.database._replace(connect_timeout=2, statement_timeout=2)
+    settings = visit.caller.settings.database.hurried
     path = settings.sqlite
     if not settings.postgres and not path.exists():
         yield visit.finds("ok", "database_none", path=path)

@@ -1,6 +1,5 @@
 """chat, ask, resume: flags to a session and back to an exit status."""
 
-import asyncio
 import os
 import sys
 from contextlib import redirect_stdout
@@ -13,6 +12,7 @@ from typer import Argument, Option
 from octo_cli.cli import tracing
 from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
+from octo_cli.cli.looping import finished
 from octo_cli.cli.printing import screen_columns
 from octo_cli.cli.servers import Search, first_look, remember_told
 from octo_cli.errors import UsageError
@@ -44,7 +44,7 @@ def chat(
 
     if look is not None:
         _offer_local_model(look, settings, face)
-    raise typer.Exit(asyncio.run(session.chat(settings, face, said, thread)))
+    raise typer.Exit(finished(session.chat(settings, face, said, thread), settings))
 
 
 def ask(
@@ -63,7 +63,7 @@ def ask(
     face = _face(caller, settings, said)
     # stdout is the face's alone: what a plug-in prints is no part of the answer.
     with redirect_stdout(sys.stderr):
-        outcome = asyncio.run(session.ask(settings, face, said, command))
+        outcome = finished(session.ask(settings, face, said, command), settings)
     raise typer.Exit(outcome.status)
 
 
@@ -83,7 +83,7 @@ def resume(
 
     face = _face(caller, settings, "")
     with redirect_stdout(sys.stderr):
-        outcome = asyncio.run(session.resume(settings, face, command))
+        outcome = finished(session.resume(settings, face, command), settings)
     raise typer.Exit(outcome.status)
 
 
@@ -215,7 +215,7 @@ def _picked(caller: Caller, settings: Settings) -> str:
 
     desk = Desk(caller.words, style_for(sys.stderr, color=settings.color))
     lines = show_threads(settings, records, caller.words, screen_columns(sys.stderr) - PICK_MARGIN)
-    return asyncio.run(pick_thread(records, lines, desk))
+    return finished(pick_thread(records, lines, desk), settings)
 
 
 def _slash(settings: Settings) -> "Slash":

@@ -1,13 +1,14 @@
 """threads … and inbox: what the index knows is read straight from it; what checkpoints know, through the engine."""
 
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args
 
 import typer
 from typer import Argument, Option
 
 from octo_cli.cli.commands import Caller
+from octo_cli.cli.looping import finished
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Words
@@ -20,7 +21,6 @@ from octo_cli.wire.work import ThreadRecord, ThreadStatus
 if TYPE_CHECKING:
     from octo_cli.wire.inspection import CheckpointRecord, Inspection
 
-T = TypeVar("T")
 # A screenful: who wants more says so.
 RECENT: Final = 20
 SHOWN: Final = 50
@@ -92,11 +92,11 @@ def inspect(
         return
     from octo_cli.ui.inspection import history_lines, inspection_lines
 
-    found, checkpoints = _done(_laid_open(settings, thread, at=at, history=history))
+    found, checkpoints = finished(_laid_open(settings, thread, at=at, history=history), settings)
     if caller.flags.get("json"):
         print_json(found.thread, _beside_thread(found), {"history": checkpoints} if history else {})
         return
-    print_lines(inspection_lines(found, settings.now(), caller.words))
+    print_lines(_again(settings, inspection_lines(found, settings.now(), caller.words)))
     if history:
         print_lines(["", f"{caller.words('inspect.history')}:"])
         print_lines(history_lines(checkpoints, settings.now(), caller.words))
@@ -126,7 +126,7 @@ def fork(
 ) -> None:
     """A new thread that starts where this one stands."""
     caller: Caller = ctx.obj
-    record = _done(_forked(caller.settings, thread, at))
+    record = finished(_forked(caller.settings, thread, at), caller.settings)
     if caller.flags.get("json"):
         print_json(record)
     else:
@@ -140,15 +140,16 @@ def rollback(
 ) -> None:
     """Go back; both branches stay."""
     caller: Caller = ctx.obj
+    settings = caller.settings
     if to is None:
         raise UsageError("option_missing", option="--to CHECKPOINT|STEP")
     from octo_cli.ui.inspection import inspection_lines
 
-    found = _done(_rolled_back(caller.settings, thread, to))
+    found = finished(_rolled_back(settings, thread, to), settings)
     if caller.flags.get("json"):
         print_json(found.thread, _beside_thread(found))
     else:
-        print_lines(inspection_lines(found, caller.settings.now(), caller.words))
+        print_lines(_again(settings, inspection_lines(found, settings.now(), caller.words)))
 
 
 def delete(
@@ -222,7 +223,7 @@ def _catch_up(settings: Settings) -> None:
     with open_storage(settings.database, create=False) as storage:
         behind = storage.due_questions(settings.now()) or storage.abandoned()
     if behind:
-        _done(_caught_up(settings))
+        finished(_caught_up(settings), settings)
 
 
 def _index_messages(caller: Caller) -> None:
@@ -232,7 +233,7 @@ def _index_messages(caller: Caller) -> None:
     if len(behind) > RECENT:
         _tell(caller, caller.words("list.indexing", count=f"{len(behind):,}"))
     if behind:
-        _done(_indexed(caller.settings, behind))
+        finished(_indexed(caller.settings, behind), caller.settings)
 
 
 async def _laid_open(
@@ -274,11 +275,9 @@ async def _indexed(settings: Settings, thread_ids: Sequence[str]) -> None:
         await engine.index_messages(thread_ids)
 
 
-def _done(work: Coroutine[Any, Any, T]) -> T:
-    # Lists never wait for anything: asyncio is loaded by the commands that do.
-    import asyncio
-
-    return asyncio.run(work)
+def _again(settings: Settings, lines: Iterable[str]) -> Iterator[str]:
+    """The lines, their commands as they have to be typed here."""
+    return (settings.again(line) if line.startswith("  → ") else line for line in lines)
 
 
 def _beside_thread(found: "Inspection") -> dict[str, Any]:

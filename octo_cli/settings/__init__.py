@@ -62,6 +62,8 @@ OnTimeout = Literal["defer", "reject"]
 PROJECT_FILE: Final = ".octo.toml"
 CONFIG_FILE: Final = "config.toml"
 OFFLINE: Final = "offline"
+# A command that opens the database; options of every command may stand before its name.
+_OF_A_DATABASE: Final = r"\bocto (?=(?:chat|ask|resume|inbox|threads|documents|memory|db|doctor)\b)"
 # A command that goes on with a thread, and what it says itself of the model.
 _GOING_ON: Final = r"octo (?:resume|chat --thread) [^\s,]+(?P<named>(?: --(?:model|base-url) \S+)*)"
 
@@ -121,10 +123,12 @@ class Settings:
         return self.folders.config / "types"
 
     def again(self, text: str) -> str:
-        """`text` with this command line's `--model` and `--base-url` in every command of it that goes on with a thread.
+        """`text` with this command line's flags in its commands, so that typed they mean the same world.
 
-        Typed without them, it would go on with another mind. A command that names a model of its own keeps it, and
-        gets the address only if that is of the same provider. What was done once is not done twice.
+        `--sqlite` or `--postgres` (without the password) in every command that opens the database; `--model` and
+        `--base-url` in those that go on with a thread: without them it would go on with another mind. A command that
+        names a model of its own keeps it, and gets the address only if that is of the same provider. What was done once
+        is not done twice.
         """
         given = {
             "model": ("--model", self.models.name),
@@ -143,7 +147,11 @@ class Settings:
             same = f"--model {self.models.name.partition(':')[0]}:" in named and "--base-url" not in named
             return command[0] + (flags.get("model.base_url", "") if same else "")
 
-        return re.sub(_GOING_ON, completed, text) if flags else text
+        text = re.sub(_GOING_ON, completed, text) if flags else text
+        kind = "postgres" if self.database.postgres else "sqlite"
+        if self.sources.get(f"database.{kind}") != "flag":
+            return text
+        return re.sub(_OF_A_DATABASE, lambda octo: f"{octo[0]}--{kind} {shlex.quote(self.database.name)} ", text)
 
     def now(self) -> datetime:
         """The time, aware, in the local zone or in the one `OCTO_NOW` names."""

@@ -3,18 +3,21 @@
 import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from octo_cli.errors import UsageError
 from octo_cli.settings.readers import Place
 
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
 _ACCEPTED: Final = "postgresql://USER@HOST:PORT/DATABASE"
-# libpq takes a password in two places of an address.
-_PASSWORDS: Final = (
-    (re.compile(r"(?<=://)([^@/?:]*):[^@/?]*@"), r"\1@"),
-    (re.compile(r"([?&])password=[^&]*&?"), r"\1"),
+# USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?NAME=VALUE. What else one of them holds is written with %: libpq would take
+# the rest of a password with an @ or a / in it for the host, and say so.
+_WELL_FORMED: Final = re.compile(
+    r"(?:[^\s:@/?#]*(?::[^\s@/?#]*)?@)?(?P<hosts>[^\s@/?#]*)(?:/[^\s@/?#]*)?(?:\?[^\s@#]*)?", re.ASCII
 )
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(?::[0-9]*)?")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SECRET: Final = frozenset({"password", "sslpassword"})
 
 
 class DatabaseSettings(NamedTuple):
@@ -35,21 +38,36 @@ class DatabaseSettings(NamedTuple):
         """The database as it is shown: the file's path, or the address without its password."""
         return without_password(self.postgres) if self.postgres else str(self.sqlite)
 
+    @property
+    def hurried(self) -> "DatabaseSettings":
+        """The same for whoever only looks: a person waits for the answer."""
+        return self._replace(connect_timeout=2.0, statement_timeout=2.0)
+
 
 def postgres_address(value: Any, place: Place) -> str:
     """A libpq address; SQLAlchemy's spelling of one is taken too."""
-    scheme, _, rest = value.strip().partition("://") if isinstance(value, str) else ("", "", "")
-    try:
-        well_formed = scheme in _SCHEMES and bool(rest) and (urlsplit(f"postgresql://{rest}"), True)[1]
-    except ValueError:
-        well_formed = False
-    if not well_formed:
-        shown = without_password(value) if isinstance(value, str) else value
+    scheme, _, rest = str(value).strip().partition("://")
+    if scheme not in _SCHEMES or not rest or not _is_well_formed(rest):
+        # Nobody knows where in it the password is.
+        start, mark, _ = re.split("([:@=]|$)", rest or scheme, maxsplit=1)
+        shown = f"{f'{scheme}://' if rest else ''}{start}{mark and '…'}"
         raise UsageError("bad_setting", place=place.name, value=shown, accepted=_ACCEPTED)
     return f"postgresql://{rest}"
 
 
 def without_password(address: str) -> str:
-    for pattern, kept in _PASSWORDS:
-        address = pattern.sub(kept, address)
-    return address.rstrip("?&")
+    """A well-formed address as it may be shown. libpq takes a password in two places of it."""
+    scheme, _, rest = address.partition("://")
+    place, _, query = rest.partition("?")
+    person, at, host = place.rpartition("@")
+    shown = [part for part in query.split("&") if unquote(part.partition("=")[0]) not in _SECRET]
+    return f"{scheme}://{person.partition(':')[0]}{at}{host}" + (f"?{'&'.join(shown)}" if any(shown) else "")
+
+
+def _is_well_formed(rest: str) -> bool:
+    found = _WELL_FORMED.fullmatch(rest)
+    return (
+        found is not None
+        and not _BAD_ESCAPE.search(rest)
+        and all(_HOST.fullmatch(host) for host in found["hosts"].split(","))
+    )

@@ -1,5 +1,6 @@
 """Flag before environment before project file before user file before default; and every refusal names its place."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,57 @@ def test_a_length_is_said_as_it_is_read(text: str) -> None:
     span = duration(text)
     assert span is not None
     assert length(span) == text
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://kim:opensesame@db:5432/octo", "postgresql://kim@db:5432/octo"),
+        ("postgresql+psycopg://kim:open%40se@db/octo", "postgresql://kim@db/octo"),
+        ("postgres://kim:a?b@db/octo", None),
+        ("postgres://kim@db/octo?sslmode=require&password=opensesame", "postgresql://kim@db/octo?sslmode=require"),
+        ("postgres://db/octo?%70assword=opensesame", "postgresql://db/octo"),
+        ("postgresql://kim:opensesame@a:1,[::1]:2/octo", "postgresql://kim@a:1,[::1]:2/octo"),
+        ("postgresql:///octo?host=/run/pg", "postgresql:///octo?host=/run/pg"),
+        # libpq would take what follows the first @ for the host, and say so.
+        ("postgresql://kim:opense@same@db/octo", None),
+        ("postgresql://kim:open/sesame@db/octo", None),
+        ("postgresql://kim:open%sesame@db/octo", None),
+        ("postgresql://kim:opensesame", None),
+        ("postgresql://db:port/octo", None),
+        ("postgresql://db/octo with blanks", None),
+        ("host=db password=opensesame", None),
+        ("kim:opensesame@db/octo", None),
+        ("postgresql://", None),
+    ],
+)
+def test_an_address_is_taken_whole_and_shown_without_its_password(
+    tmp_path: Path, address: str, shown: str | None
+) -> None:
+    environment = {"OCTO_HOME": str(tmp_path), "OCTO_POSTGRES_URL": address}
+    if shown is None:
+        with pytest.raises(UsageError) as caught:
+            resolve({}, environment, tmp_path)
+        assert caught.value.code == "bad_setting"
+        assert not {"sesame", "opense", "opensesame"} & set(re.findall(r"[a-z]+", str(caught.value.values["value"])))
+        return
+    database = resolve({}, environment, tmp_path).database
+    assert database.name == shown
+    assert database.postgres == "postgresql://" + address.partition("://")[2]
+
+
+def test_commands_say_again_which_database_and_which_model(tmp_path: Path) -> None:
+    def again(text: str, **flags: str) -> str:
+        return resolve(flags, {"OCTO_HOME": str(tmp_path)}, tmp_path).again(text)
+
+    server = {"postgres": "postgresql://kim:opensesame@db/octo?sslmode=require"}
+    named = "--postgres 'postgresql://kim@db/octo?sslmode=require'"
+    assert again("octo doctor, then: octo resume ab12", **server) == (
+        f"octo {named} doctor, then: octo {named} resume ab12"
+    )
+    once = again("octo resume ab12", **server, model="openai:m")
+    assert once == f"octo {named} resume ab12 --model openai:m"
+    assert again(once, **server, model="openai:m") == once
+    assert again("octo config path; octo auth set openai", **server) == "octo config path; octo auth set openai"
+    assert again("octo threads list", sqlite="a b.db") == f"octo --sqlite '{tmp_path / 'a b.db'}' threads list"
+    assert again("octo threads list") == "octo threads list"

@@ -59,12 +59,13 @@ def draft(doc_hash: str = "sha256:a", **changes: Any) -> DocumentDraft:
 
 
 def child(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process running `script`, which starts with `path` and `storage` of its first argument at hand."""
+    """A Python process running `script`; `path` is the database its first argument names, a file or an address."""
     opening = (
         "import sys\nfrom datetime import UTC, datetime, timedelta\nfrom pathlib import Path\n"
         "from octo_cli.storage import *\nfrom octo_cli.errors import *\n"
         "from octo_cli.settings import DatabaseSettings\n"
-        "NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)\npath = DatabaseSettings(Path(sys.argv[1]))\n"
+        "NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)\nnamed = sys.argv[1]\n"
+        "path = DatabaseSettings(Path(named), postgres=named if '://' in named else None)\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", opening + script, *map(str, arguments)],

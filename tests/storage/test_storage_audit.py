@@ -1,21 +1,20 @@
 """The audit chain: in order, exactly once, and no change to it unseen, also when the writer is killed."""
 
 import random
-import sqlite3
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import AuditEntry, Storage, open_storage
-from tests.databases import file
+from tests.databases import by_hand
 from tests.storage.storage_samples import AT, NOW, add_thread, child, entry
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+def storage(database: DatabaseSettings) -> Iterator[Storage]:
+    with open_storage(database) as storage:
         yield storage
 
 
@@ -76,13 +75,12 @@ def test_each_thread_has_its_own_chain(storage: Storage) -> None:
         ("UPDATE octo_audit SET hash = prev_hash WHERE seq = 2", 2),
     ],
 )
-def test_any_change_by_sql_is_found_and_named(storage: Storage, tampering: str, broken: int) -> None:
+def test_any_change_by_sql_is_found_and_named(
+    storage: Storage, database: DatabaseSettings, tampering: str, broken: int
+) -> None:
     for number in range(4):
         storage.record([entry(new=number)], key=f"k{number}")
-    other = sqlite3.connect(storage.name)
-    with other:
-        other.execute(tampering)
-    other.close()
+    by_hand(database, tampering)
     assert storage.verify_audit("thread-1") == broken
 
 
@@ -100,15 +98,16 @@ with open_storage(path) as storage:
 """
 
 
-def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path) -> None:
-    path = tmp_path / "octo.db"
-    with open_storage(file(path)) as storage:
+def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lost_or_doubled(
+    database: DatabaseSettings,
+) -> None:
+    with open_storage(database) as storage:
         add_thread(storage)
     acknowledged: dict[int, str] = {}
     for life in range(20):
         # Each life begins with the number that the one before may or may not have finished.
         start = max(acknowledged, default=-1) + 1
-        process = child(RECORDER, path, start, f"life{life}")
+        process = child(RECORDER, database.name, start, f"life{life}")
         assert process.stdout is not None
         lines = [process.stdout.readline()]
         time.sleep(random.uniform(0, 0.03))
@@ -120,7 +119,7 @@ def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lo
                 assert version == "1"
                 acknowledged[int(acked)] = where
 
-    with open_storage(file(path)) as storage:
+    with open_storage(database) as storage:
         assert storage.verify_audit("thread-1") is None
         recorded = [row.entry.new for row in storage.audit("thread-1")]
         assert len(recorded) % 2 == 0

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 
 from octo_cli.errors import NotFound, StorageError
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.storage.sqlite import SqliteDatabase
 from tests.databases import file
@@ -77,9 +78,7 @@ async def _resume(graph: Any, thread_id: str, value: str) -> Any:
     return await graph.ainvoke(Command(resume={asked.id: value}), _config(thread_id), durability="sync")
 
 
-def test_a_pause_survives_closing_and_is_resumed_from_the_same_file(tmp_path: Path) -> None:
-    path = tmp_path / "octo.db"
-
+def test_a_pause_survives_closing_and_is_resumed_from_the_same_database(database: DatabaseSettings) -> None:
     async def start() -> None:
         async with _graph(storage) as graph:
             await graph.ainvoke({"said": ["hello"]}, _config("t"), durability="sync")
@@ -89,21 +88,22 @@ def test_a_pause_survives_closing_and_is_resumed_from_the_same_file(tmp_path: Pa
             return await _resume(graph, "t", value)
 
     for work in (start(), go_on("a")):
-        with open_storage(file(path)) as storage:
+        with open_storage(database) as storage:
             asyncio.run(work)
-    with open_storage(file(path)) as storage:
+    with open_storage(database) as storage:
         result = asyncio.run(go_on("b"))
     assert result == {"said": ["hello", "first", "last"], "answers": ["a", "b"]}
-    assert [found.name for found in tmp_path.iterdir()] == ["octo.db"]
+    if not database.postgres:
+        assert [found.name for found in database.sqlite.parent.iterdir()] == ["octo.db"]
 
 
-def test_rows_are_read_in_order_of_time_without_states(tmp_path: Path) -> None:
+def test_rows_are_read_in_order_of_time_without_states(database: DatabaseSettings) -> None:
     async def run() -> None:
         async with _graph(storage) as graph:
             await graph.ainvoke({"said": ["hello"]}, _config("t"), durability="sync")
             await graph.ainvoke({"said": ["hello"]}, _config("other"), durability="sync")
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         assert storage.checkpoint_rows("t") == []
         asyncio.run(run())
         rows = storage.checkpoint_rows("t")
@@ -116,7 +116,7 @@ def test_rows_are_read_in_order_of_time_without_states(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at_head", [False, True])
 def test_a_copy_of_a_paused_thread_resumes_on_its_own_and_the_original_is_untouched(
-    tmp_path: Path, at_head: bool
+    database: DatabaseSettings, at_head: bool
 ) -> None:
     async def run() -> None:
         async with _graph(storage) as graph:
@@ -129,7 +129,7 @@ def test_a_copy_of_a_paused_thread_resumes_on_its_own_and_the_original_is_untouc
             assert await _asked(graph, "t") == ["a"]
             assert (await _resume(graph, "t", "b"))["answers"] == ["a", "b"]
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         asyncio.run(run())
 
 
@@ -138,7 +138,7 @@ def test_a_copy_of_a_paused_thread_resumes_on_its_own_and_the_original_is_untouc
     [("", 0, []), ("", 1, []), ("paper:", 0, []), ("paper:", 1, ["a"])],
 )
 def test_a_copy_until_a_checkpoint_asks_again_what_was_answered_after_it(
-    tmp_path: Path, inside: str, step: int, already_answered: list[str]
+    database: DatabaseSettings, inside: str, step: int, already_answered: list[str]
 ) -> None:
     async def run() -> None:
         async with _graph(storage) as graph:
@@ -159,16 +159,16 @@ def test_a_copy_until_a_checkpoint_asks_again_what_was_answered_after_it(
             assert result == {"said": ["hello", "first", "last"], "answers": answers}
             assert (await graph.aget_state(_config("t"))).values["answers"] == ["a", "b"]
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         asyncio.run(run())
 
 
-def test_a_copy_until_an_unknown_checkpoint_is_not_found(tmp_path: Path) -> None:
+def test_a_copy_until_an_unknown_checkpoint_is_not_found(database: DatabaseSettings) -> None:
     async def run() -> None:
         async with _graph(storage) as graph:
             await graph.ainvoke({"said": ["hello"]}, _config("t"), durability="sync")
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         assert storage.copy_checkpoints("t", "fork") == 0
         for _ in range(2):
             with pytest.raises(NotFound) as caught:
@@ -178,21 +178,21 @@ def test_a_copy_until_an_unknown_checkpoint_is_not_found(tmp_path: Path) -> None
         assert storage.checkpoint_rows("fork") == []
 
 
-def test_delete_removes_checkpoints_and_writes(tmp_path: Path) -> None:
+def test_delete_removes_checkpoints_and_writes(database: DatabaseSettings) -> None:
     async def run() -> None:
         async with _graph(storage) as graph:
             await graph.ainvoke({"said": ["hello"]}, _config("thread-1"), durability="sync")
             await graph.ainvoke({"said": ["hello"]}, _config("kept"), durability="sync")
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         add_thread(storage)
         asyncio.run(run())
         assert storage.delete(["thread-1"]) == 1
-        for table in ("checkpoints", "writes"):
+        for table in storage._database.checkpoint_tables:
             assert {row[0] for row in storage._database.read(f"SELECT DISTINCT thread_id FROM {table}")} == {"kept"}
 
 
-def test_saver_and_index_write_together_without_lock_error_or_deadlock(tmp_path: Path) -> None:
+def test_saver_and_index_write_together_without_lock_error_or_deadlock(database: DatabaseSettings) -> None:
     async def thread(graph: Any, number: int) -> None:
         thread_id = f"t{number}"
         await asyncio.to_thread(storage.create_thread, thread_id, title="", user="u", now=NOW)
@@ -210,7 +210,7 @@ def test_saver_and_index_write_together_without_lock_error_or_deadlock(tmp_path:
             await asyncio.gather(*(thread(graph, number) for number in range(20)))
 
     # With a timeout this short a lock held across the event loop would show as storage_busy.
-    with open_storage(file(tmp_path / "octo.db", timeout=5)) as storage:
+    with open_storage(database._replace(statement_timeout=5)) as storage:
         asyncio.run(run())
         records = storage.threads()
         assert len(records) == 20
@@ -218,7 +218,7 @@ def test_saver_and_index_write_together_without_lock_error_or_deadlock(tmp_path:
         assert [storage.verify_audit(record.thread_id) for record in records] == [None] * 20
 
 
-def test_a_call_on_the_event_loop_is_refused_while_a_checkpointer_is_open(tmp_path: Path) -> None:
+def test_a_call_on_the_event_loop_is_refused_while_a_checkpointer_is_open(database: DatabaseSettings) -> None:
     async def run() -> None:
         assert storage.threads() == []
         async with storage.checkpointer():
@@ -228,7 +228,7 @@ def test_a_call_on_the_event_loop_is_refused_while_a_checkpointer_is_open(tmp_pa
                 add_thread(storage)
         add_thread(storage)
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         asyncio.run(run())
         assert len(storage.threads()) == 1
 

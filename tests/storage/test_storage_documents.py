@@ -1,20 +1,19 @@
 """Documents: a second try writes to the first one's place, a new text is a new version."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from octo_cli.errors import NotFound
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.work import Artifact
-from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, draft, later
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+def storage(database: DatabaseSettings) -> Iterator[Storage]:
+    with open_storage(database) as storage:
         add_thread(storage)
         yield storage
 

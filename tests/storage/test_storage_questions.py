@@ -1,19 +1,18 @@
 """Open questions: the inbox, first-seen times, deadlines that act once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.forms import FormField, Issue
-from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, later, question
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+def storage(database: DatabaseSettings) -> Iterator[Storage]:
+    with open_storage(database) as storage:
         add_thread(storage)
         yield storage
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from octo_cli.errors import NotFound, ThreadBusy, UsageError
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, ThreadDetails, open_storage
 from octo_cli.storage.sqlite import SqliteDatabase
 from octo_cli.wire.work import ThreadRecord, Usage
@@ -16,8 +17,8 @@ from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry, lat
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+def storage(database: DatabaseSettings) -> Iterator[Storage]:
+    with open_storage(database) as storage:
         yield storage
 
 
@@ -229,7 +230,8 @@ def test_a_thread_being_run_is_not_deleted_nor_is_any_other_of_the_same_call(sto
     assert storage.delete(["a", "b"], now=NOW) == 2
 
 
-def test_ten_thousand_threads_are_listed_and_found_by_index(storage: Storage) -> None:
+def test_ten_thousand_threads_are_listed_and_found_by_index(tmp_path: Path) -> None:
+    storage = open_storage(file(tmp_path / "octo.db"))
     other = sqlite3.connect(storage.name)
     with other:
         other.executemany(
@@ -260,6 +262,7 @@ def test_ten_thousand_threads_are_listed_and_found_by_index(storage: Storage) ->
         # Only the handful that match a reference are sorted.
         assert "TEMP B-TREE" not in plan or "MULTI-INDEX OR" in plan, plan
     other.close()
+    storage.close()
 
 
 def test_what_models_used_is_kept_by_turn_and_added_up(storage: Storage) -> None:

@@ -4,6 +4,7 @@ A statement that finds the connection dead is said once more over a new one, for
 transaction cut in the middle is not: whoever wrote it gets StorageError, and the thread can be resumed.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
@@ -16,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from octo_cli.errors import StorageError
+from octo_cli.errors import StorageError, UsageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.database import Database, Row, Run, TextIndex
 from octo_cli.storage.faults import storage_errors
@@ -43,6 +44,9 @@ _DEFAULTS: Final = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
+# What the driver tries meanwhile is nobody's business: what came of it is raised.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+logging.getLogger("psycopg").propagate = False
 
 
 class PostgresDatabase(Database):
@@ -75,6 +79,7 @@ class PostgresDatabase(Database):
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
         self.settings = settings
+        self._hopeful = True
         with storage_errors(self.name):
             self._connection = connected(settings)
             try:
@@ -95,9 +100,8 @@ class PostgresDatabase(Database):
                 self.fences.check(self._run, *keys)
                 yield self._run
                 return
-            self._over_a_live_one(lambda connection: connection.execute("BEGIN"))
             try:
-                _wait_for(self._connection, keys)
+                self._over_a_live_one(lambda connection: _begin(connection, keys))
                 self.fences.check(self._run, *keys)
                 yield self._run
                 self._connection.execute("COMMIT")
@@ -116,7 +120,7 @@ class PostgresDatabase(Database):
 
     def check(self) -> None:
         with self.write() as run:
-            run("SELECT version FROM octo_schema", ()).fetchall()
+            run("UPDATE octo_schema SET version = version", ())
 
     def broken_values(self, thread_id: str) -> Iterator[StorageError]:
         yield from super().broken_values(thread_id)
@@ -162,7 +166,10 @@ class PostgresDatabase(Database):
             if self._in_transaction or not is_lost(exc, self._connection):
                 raise
         self._connection.close()
-        self._connection = connected(self.settings, patient=True)
+        # Whoever waited in vain has more to write down as it ends: that is not waited for again.
+        hopeful, self._hopeful = self._hopeful, False
+        self._connection = connected(self.settings, patient=hopeful)
+        self._hopeful = True
         return do(self._connection)
 
 
@@ -184,8 +191,12 @@ def connected(settings: DatabaseSettings, *, patient: bool = False) -> Connectio
 
 
 def parameters(settings: DatabaseSettings) -> dict[str, Any]:
-    """What libpq is told; what the address says itself, TLS included, stands."""
-    given = conninfo_to_dict(settings.postgres or "")
+    """What libpq is told; what the address says itself, TLS included, stands. Raises UsageError."""
+    try:
+        given = conninfo_to_dict(settings.postgres or "")
+    except psycopg.ProgrammingError as exc:
+        # It names a parameter it does not know.
+        raise UsageError("database_address", path=settings.name, detail=str(exc).strip()) from None
     return {**_DEFAULTS, "connect_timeout": max(2, int(settings.connect_timeout)), **given}
 
 
@@ -229,7 +240,11 @@ def only_one(connection: Connection) -> Iterator[None]:
 
 def _connected(settings: DatabaseSettings) -> Connection:
     connection: Connection = psycopg.connect(**parameters(settings), autocommit=True)
-    connection.execute(session(settings))
+    try:
+        connection.execute(session(settings))
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -248,6 +263,11 @@ def _granted(cursor: "psycopg.Cursor[Row]") -> bool:
     return bool(row and row[0])
 
 
+def _begin(connection: Connection, keys: tuple[str, ...]) -> None:
+    connection.execute("BEGIN")
+    _wait_for(connection, keys)
+
+
 def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
     # In one order, so that two that share two keys never wait for each other.
     for key in sorted(set(keys)):
@@ -255,4 +275,6 @@ def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
 
 
 def _executed(connection: Connection, sql: str, values: tuple[Any, ...]) -> "psycopg.Cursor[Row]":
-    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), values)
+    # A file takes a NUL in a text, a server does not.
+    plain = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value for value in values]
+    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), plain)

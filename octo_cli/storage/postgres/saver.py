@@ -1,7 +1,6 @@
 """LangGraph's PostgreSQL saver over a pool. Importing this imports LangGraph."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.postgres.base import MIGRATIONS
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import DivisionByZero
@@ -19,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.fences import Fences, lease_lost
 from octo_cli.storage.postgres import connected, only_one, parameters, session
+from octo_cli.storage.postgres.patience import PatientSaver
 from octo_cli.storage.savers import made_before, without_half_results
 from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline
 from octo_cli.storage.serializer import SealedSerializer, TellsDamage
@@ -37,9 +36,6 @@ _FENCE: Final = """
 """
 # The thread that is written about, and the token to show for it.
 _SHOWN: ContextVar[tuple[str, str] | None] = ContextVar("shown", default=None)
-# What it tries meanwhile is nobody's business: what came of it is raised.
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
-logging.getLogger("psycopg.pool").propagate = False
 
 
 @asynccontextmanager
@@ -65,7 +61,7 @@ async def open_saver(database: "PostgresDatabase") -> AsyncIterator["PooledSaver
         yield saver
 
 
-class PooledSaver(AsyncPostgresSaver):
+class PooledSaver(PatientSaver):
     """One saver for all runs of the process. It writes only under the lease a thread was taken with.
 
     LangGraph writes texts, numbers and booleans into the checkpoint's own JSON, unsealed. Here they lie with the other
