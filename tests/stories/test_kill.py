@@ -1,20 +1,17 @@
 """kill -9 at every write of the lease flow: what was approved is written once, and every decision is told once."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from octo_cli.storage import open_storage
 from tests.conftest import LEASE, Octo
 from tests.databases import file
+from tests.stories.killer import Door
 
-KILLER = Path(__file__).with_name("killer.py")
 AGENT_STAGES = (
     *("initialize", "collect_context", "generate_draft", "collaborate", "user_confirm", "ai_review", "finalize"),
 )
@@ -28,31 +25,13 @@ SHARES = 5
 ASK = ["ask", LEASE, "--thread", THREAD, "--create"]
 
 
-class Killer:
+class Killer(Door):
     """The killing program, and the answers one person gives however often they must."""
 
     def __init__(self, octo: Octo, root: Path) -> None:
+        super().__init__(octo.environment, root)
         self.octo = octo
-        self.root = root
         self.answers = [*octo.answered(), "--approve", "--json"]
-        self.process = subprocess.Popen(
-            [sys.executable, str(KILLER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=octo.environment,
-            text=True,
-        )
-
-    def run(self, name: str, kill_at: int, arguments: list[str]) -> dict[str, Any]:
-        folder = self.root / name / "work"
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = {"home": str(self.root / name / "home"), "folder": str(folder), "kill_at": kill_at}
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({**trial, "arguments": arguments}) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
 
     def finish(self, name: str) -> None:
         """What a person does after a crash: resume, with the answers at hand; ask again if nothing had been taken."""
@@ -81,7 +60,7 @@ class Killer:
 def killer(octo: Octo, tmp_path: Path) -> Iterator[Killer]:
     killer = Killer(octo, tmp_path / "trials")
     yield killer
-    killer.process.communicate(timeout=10)
+    killer.close()
 
 
 @pytest.mark.parametrize("share", range(SHARES))
