@@ -4,6 +4,7 @@ The index (everything but the checkpointer) is synchronous and imports neither a
 quick. Its methods may be called from any thread; `database` says when they must not be called on an event loop's.
 """
 
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 from octo_cli.settings import DatabaseSettings
@@ -47,6 +48,10 @@ class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
     def check(self) -> None:
         """Look at all there is and write once. Raises StorageError when the database is not sound."""
         self._database.check()
+
+    def whole(self, *threads: str) -> AbstractContextManager[object]:
+        """What is written inside, to these threads, is all kept, or nothing of it is."""
+        return self._database.write(*threads)
 
     def close(self) -> None:
         self._database.close()

@@ -14,6 +14,7 @@ from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, refuse_if_held
 from octo_cli.storage.moments import stamp
+from octo_cli.wire.forms import Answer
 from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 PREFIX: Final = 4
@@ -34,8 +35,12 @@ _SETS: Final = {
     "turn_usage": "turn_usage = ?",
     "past_usage": "past_usage = ?",
     "model": "model = ?",
+    "answers": "answers = ?",
+    "going_to": "going_to = ?",
 }
-_JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
+_JSON: Final = frozenset({"failure", "turn_usage", "past_usage", "answers"})
+# What people said is encrypted where the database is.
+_SEALED: Final = frozenset({"answers"})
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
     *("octo_summaries", "octo_threads"),
@@ -48,7 +53,9 @@ class ThreadDetails(Struct, frozen=True):
     """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out.
 
     `turn_usage` is what the turn that runs or ran last used of models, by step id; `past_usage` what those before did.
-    `model` is what its last run thought with, None before the first.
+    `model` is what its last run thought with, None before the first. `answers` are those a run was given, by question,
+    until it ends in order: of one that died they are there to be worked in. `going_to` is the checkpoint that a
+    rollback takes the thread to, None when it stands where it should.
     """
 
     graph_version: str | None
@@ -58,6 +65,8 @@ class ThreadDetails(Struct, frozen=True):
     turn_usage: dict[str, Usage] = {}
     past_usage: Usage | None = None
     model: str | None = None
+    answers: dict[str, Answer] = {}
+    going_to: str | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -69,6 +78,7 @@ class Changes(TypedDict, total=False):
     """What `touch` may change; None and absent both mean unchanged.
 
     `title` is an automatic one and never replaces a person's. `failure` is JSON; a `status` given without it clears it.
+    An empty `going_to` means that the thread stands where it should.
     """
 
     status: ThreadStatus | None
@@ -80,6 +90,8 @@ class Changes(TypedDict, total=False):
     turn_usage: dict[str, Usage]
     past_usage: Usage | None
     model: str | None
+    answers: dict[str, Answer]
+    going_to: str
 
 
 class Threads:
@@ -113,13 +125,13 @@ class Threads:
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
-            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage, model"
-            " FROM octo_threads WHERE thread_id = ?",
+            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage, model,"
+            " answers, going_to FROM octo_threads WHERE thread_id = ?",
             thread_id,
         )
         if not rows:
             return None
-        graph_version, active_seconds, failure, titled_by_user, turn, past, model = rows[0]
+        graph_version, active_seconds, failure, titled_by_user, turn, past, model, answers, going_to = rows[0]
         decode = self._database.decode
         return ThreadDetails(
             graph_version,
@@ -129,6 +141,8 @@ class Threads:
             decode(turn, dict[str, Usage]),
             decode(past, Usage) if past else None,
             model,
+            decode(self._database.unseal(answers), dict[str, Answer]) if answers else {},
+            going_to or None,
         )
 
     def threads(
@@ -177,7 +191,7 @@ class Threads:
         if "status" in given:
             given.setdefault("failure", None)
         sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
-        values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
+        values = (stamp(now), *(self._column(name, value) for name, value in given.items()), thread_id)
         with self._database.write(thread_id) as run:
             _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
 
@@ -201,6 +215,12 @@ class Threads:
             for thread_id in thread_ids:
                 refuse_if_held(run, thread_id, now or self._database.now())
             return sum(_delete_thread(run, tables, thread_id) for thread_id in thread_ids)
+
+    def _column(self, name: str, value: object) -> object:
+        if name in _JSON and value is not None:
+            text = msgspec.json.encode(value).decode()
+            return self._database.seal(text) if name in _SEALED else text
+        return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
 
     def _matching(self, ref: str) -> list[Row]:
         # A range, since LIKE would ignore case and so the index. All ids are ASCII: "\x7f" comes after any of them.
@@ -245,12 +265,6 @@ def _shown(rows: Sequence[Row], held: set[str]) -> list[ThreadRecord]:
         else record
         for record in records
     ]
-
-
-def _column(name: str, value: object) -> object:
-    if name in _JSON and value is not None:
-        return msgspec.json.encode(value).decode()
-    return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
 
 
 def _one_row(rows: int, thread_id: str) -> None:
