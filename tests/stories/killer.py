@@ -19,7 +19,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+# Seconds between two looks at how far a child is; what it waits for meanwhile may be hit as well.
+_LOOK_EVERY: Final = 0.001
 
 
 class Door:
@@ -35,7 +38,8 @@ class Door:
         """What became of a command in the home `name`, killed at write `kill_at` (0: none) or `after` seconds.
 
         `killed`, `status`, what it said (`out`), the `stages` of all its writes, the `stage` it was in last and whether
-        it was `writing`, and how many `seconds` it ran. `environment` is put over the parent's.
+        it was `writing`, how many `seconds` it ran, and after how many it wrote `first`. Seconds are those of the
+        processor, which a busy machine does not stretch. `environment` is put over the parent's.
         """
         folder = self.root / name / "work"
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,17 +56,17 @@ class Door:
 
 
 class Watch:
-    """Counts a command's writes, and logs them: a line `stage` before and after each, `(` and `)` around it."""
+    """Counts a command's writes, and logs each before and after it: `(` or `)`, the stage, how many seconds it ran."""
 
     def __init__(self, kill_at: int, log: int) -> None:
         self.kill_at = kill_at
         self.log = log
         self.count = 0
-        self.stage = "start"
+        self.stage = "opening"
 
     def tick(self, bracket: str) -> None:
         self.count += 1
-        os.write(self.log, f"{bracket}{self.stage}\n".encode())
+        os.write(self.log, f"{bracket} {self.stage} {time.process_time():.4f}\n".encode())
         if self.count == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -124,8 +128,8 @@ def _watched(original: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
     return write
 
 
-def run(trial: Mapping[str, Any], log: int, out: Path) -> int:
-    """The command in a child of its own, killed as the trial wants; returns the status `waitpid` gives."""
+def run(trial: Mapping[str, Any], log: int, out: Path) -> tuple[int, float]:
+    """The command in a child of its own, killed as the trial wants; the status `waitpid` gives, and its seconds."""
     child = os.fork()
     if child:
         return _waited(child, trial.get("after"))
@@ -152,10 +156,15 @@ def run(trial: Mapping[str, Any], log: int, out: Path) -> int:
         os._exit(status)
 
 
-def _waited(child: int, after: float | None) -> int:
-    if after is not None and signal.sigtimedwait({signal.SIGCHLD}, after) is None:
-        os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+def _waited(child: int, after: float | None) -> tuple[int, float]:
+    # Linux's name for the clock of another process (CPUCLOCK_SCHED).
+    clock = (~child << 3) | 2
+    while after is not None and signal.sigtimedwait({signal.SIGCHLD}, _LOOK_EVERY) is None:
+        if time.clock_gettime(clock) >= after:
+            os.kill(child, signal.SIGKILL)
+            break
+    _, status, used = os.wait4(child, 0)
+    return status, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -178,18 +187,17 @@ def answered(trial: Mapping[str, Any]) -> dict[str, Any]:
     log = os.open(counted, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     while signal.sigtimedwait({signal.SIGCHLD}, 0) is not None:
         pass  # of the child before this one
-    began = time.monotonic()
-    status = run(trial, log, out)
-    seconds = time.monotonic() - began
+    status, seconds = run(trial, log, out)
     os.close(log)
-    marks = counted.read_text().split()
+    marks = [line.split() for line in counted.read_text().splitlines()]
     return {
         "killed": os.WIFSIGNALED(status),
         "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         "out": out.read_text(encoding="utf-8", errors="replace"),
-        "stages": [mark[1:] for mark in marks],
-        "stage": marks[-1][1:] if marks else "start",
-        "writing": sum(1 if mark[0] == "(" else -1 for mark in marks) > 0,
+        "stages": [stage for _, stage, _ in marks],
+        "stage": marks[-1][1] if marks else "start",
+        "writing": sum(1 if bracket == "(" else -1 for bracket, *_ in marks) > 0,
+        "first": float(marks[0][2]) if marks else None,
         "seconds": seconds,
     }
 
@@ -197,6 +205,7 @@ def answered(trial: Mapping[str, Any]) -> dict[str, Any]:
 def warm_up() -> None:
     """Ask for a lease in this process, at a home of its own that is gone afterwards."""
     from octo_cli import session
+    from octo_cli.cli import talk, threads  # noqa: F401 (every child would import them anew)
     from octo_cli.settings import resolve
     from octo_cli.ui.events import EventsFace
 
