@@ -48,7 +48,7 @@ APPROVE: Final[Move] = {"action": "approve"}
 SUBMIT: Final[Move] = {"action": "submit", "fields": {}}
 REVISE: Final[Move] = {"action": "revise", "feedback": "월세를 55만원으로 바꿔줘"}
 BACK: Final[Move] = {"action": "back", "to": "collaborate"}
-ROLLBACK: Final[Move] = {"command": ("threads", "rollback", THREAD, "--to", "collaborate")}
+ROLLBACK: Final[Move] = {"command": ("threads", "rollback", THREAD, "--to", "user_confirm")}
 FORK: Final[Move] = {"command": ("threads", "fork", THREAD)}
 OF_LEASE: Final[Move] = {"action": "submit", "fields": REST}
 ALL_OF_LEASE: Final = {
@@ -78,7 +78,7 @@ FLOWS: Final = {
     ),
     "revise": Flow(LEASE, {"lease": (OF_LEASE, REVISE, SUBMIT, BACK, SUBMIT, APPROVE)}),
     "tool": Flow("일지에 적어줘", {"append": (APPROVE,)}),
-    "history": Flow(LEASE, {"lease": (OF_LEASE, ROLLBACK, OF_LEASE, FORK, APPROVE)}),
+    "history": Flow(LEASE, {"lease": (OF_LEASE, REVISE, ROLLBACK, FORK, APPROVE)}),
 }
 
 
