@@ -369,7 +369,7 @@ def table(store: str, tallies: Mapping[str, Tally]) -> Iterator[str]:
     row = "{:<10}{:>8}{:>8}{:>9}{:>8}{:>12}".format
     yield f"{store}"
     yield row(*head)
-    for name, tally in tallies.items():
+    for name, tally in ((name, tally) for name, tally in tallies.items() if tally.trials):
         yield row(name, tally.trials, tally.kills, tally.writing, tally.looks, len(tally.mismatches))
         yield "    " + ", ".join(f"{stage} {count}" for stage, count in tally.stages.most_common())
 
