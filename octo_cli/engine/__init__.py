@@ -97,6 +97,7 @@ class Engine:
         storage = await self._open()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
+                await self._arrive(storage, thread_id)
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
                 async with aclosing(run.events(turn)) as events:
                     with _ended_when_lost(lease, events):
@@ -146,7 +147,11 @@ class Engine:
         """Put down what a dead run was asking. The thread stays `active`: the next run makes sure of it."""
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id):
-                questions = questions_of(await self.state(thread_id), thread_id)
+                await self._arrive(storage, thread_id)
+                details = await asyncio.to_thread(storage.thread_details, thread_id)
+                answered = details.answers if details else {}
+                asked = questions_of(await self.state(thread_id), thread_id)
+                questions = [question for question in asked if question.id not in answered]
                 await asyncio.to_thread(storage.put_questions, thread_id, questions)
                 await asyncio.to_thread(storage.touch, thread_id, now=self.settings.now(), status="active")
 
@@ -206,25 +211,41 @@ class Engine:
     async def rollback(self, thread_id: str, to: str) -> CheckpointRecord:
         """Make the checkpoint `to` (an id, its beginning, or a stage's name) the thread's head. Nothing is erased."""
         storage = await self._open()
-        now = self.settings.now()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id):
-                history = await self._history(thread_id)
-                target = await history.find(to)
-                head = await history.go_back(target)
-                detail = {"to": target.record.checkpoint_id}
-                entry = self._entry(thread_id, "rolled_back", checkpoint_id=head, detail=detail)
-                await asyncio.to_thread(storage.record, [entry], key=f"rollback:{head}")
-                await asyncio.to_thread(storage.put_questions, thread_id, ())
-                await asyncio.to_thread(storage.keep_messages, thread_id, said_in(await self.state(thread_id)))
-                # A stage that only asks needs no model to ask again.
-                asks = bool(target.record.next) and ASKING.issuperset(target.record.next)
-                model = OFFLINE if asks else None
-                await asyncio.to_thread(storage.touch, thread_id, now=now, status="active", model=model)
-        if asks:
+                record = (await (await self._history(thread_id)).find(to)).record
+                # Going there takes several writes: whoever comes after one that died half-way goes on from here.
+                now, there = self.settings.now(), record.checkpoint_id
+                await asyncio.to_thread(storage.touch, thread_id, now=now, status="running", going_to=there)
+                await self._arrive(storage, thread_id)
+        if _only_asks(record):
             async for _ in self.run(thread_id, Continue()):
                 pass
-        return target.record
+        return record
+
+    async def _arrive(self, storage: Storage, thread_id: str) -> None:
+        """Take the thread to where a rollback was going, if one is under way."""
+        details = await asyncio.to_thread(storage.thread_details, thread_id)
+        if details is None or not details.going_to:
+            return
+        history = await self._history(thread_id)
+        target = await history.find(details.going_to)
+        head = await history.go_back(target)
+        detail = {"to": target.record.checkpoint_id}
+        entry = self._entry(thread_id, "rolled_back", checkpoint_id=head, detail=detail)
+        # A stage that only asks needs no model to ask again.
+        model = OFFLINE if _only_asks(target.record) else None
+        said = said_in(await self.state(thread_id))
+
+        def put_down() -> None:
+            with storage.whole(thread_id):
+                storage.record([entry], key=f"rollback:{head}")
+                storage.put_questions(thread_id, ())
+                storage.keep_messages(thread_id, said)
+                now = self.settings.now()
+                storage.touch(thread_id, now=now, status="active", model=model, answers={}, going_to="")
+
+        await asyncio.to_thread(put_down)
 
     async def fork(self, ref: str, at: str | None = None) -> ThreadRecord:
         """A new thread with the same past, up to checkpoint `at`; the original is untouched."""
@@ -234,12 +255,20 @@ class Engine:
             original = await self.record(source)
             until = (await (await self._history(source)).find(at)).record.checkpoint_id if at else None
             target, now = secrets.token_hex(8), self.settings.now()
-            await asyncio.to_thread(
-                storage.create_thread, target, title=original.title, user=self.settings.user, now=now
-            )
-            await asyncio.to_thread(storage.copy_checkpoints, source, target, until=until)
             entry = self._entry(target, "forked", detail={"from": source, "at": until})
-            await asyncio.to_thread(storage.record, [entry], key=f"fork:{target}")
+
+            def copy() -> None:
+                with storage.whole(source, target):
+                    storage.create_thread(target, title=original.title, user=self.settings.user, now=now)
+                    storage.copy_checkpoints(source, target, until=until)
+                    storage.record([entry], key=f"fork:{target}")
+                    under_way = storage.thread_details(source)
+                    assert under_way is not None  # it was there when it was resolved
+                    answers, going_to = under_way.answers, under_way.going_to or ""
+                    # Whoever comes after one that died here finds out what the new thread asks.
+                    storage.touch(target, now=now, status="running", answers=answers, going_to=going_to)
+
+            await asyncio.to_thread(copy)
             if until is None:
                 state = await self.state(target)
                 await asyncio.to_thread(storage.put_questions, target, questions_of(state, target))
@@ -372,6 +401,10 @@ def _key_for(provider: str) -> str | None:
 
     found = credentials.find(provider, os.environ)
     return found.secret if found else None
+
+
+def _only_asks(record: CheckpointRecord) -> bool:
+    return bool(record.next) and ASKING.issuperset(record.next)
 
 
 def _title(text: str) -> str:

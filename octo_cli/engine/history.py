@@ -52,29 +52,36 @@ class History:
 
     async def find(self, ref: str) -> Target:
         """The checkpoint `ref` names: an id, its beginning, or the last one from which the stage `ref` would run."""
-        matches = [n for n, record in enumerate(self.records) if record.checkpoint_id == ref]
-        if not matches and len(ref) >= SHORTEST_PREFIX:
-            matches = [n for n, record in enumerate(self.records) if record.checkpoint_id.startswith(ref)]
-        if not matches:
-            matches = [n for n, record in enumerate(self.records) if ref in record.next][-1:]
-        if not matches:
+        named = self._named(ref)
+        if not named:
             raise NotFound("checkpoint_not_found", ref=ref, thread=self.thread_id)
-        if len(matches) > 1:
-            ids = ", ".join(self.records[n].checkpoint_id for n in matches[:5])
-            raise NotFound("checkpoint_ambiguous", ref=ref, matches=ids, thread=self.thread_id)
-        chosen = self._after_input(matches[0])
-        stored, record = self._stored[chosen], self.records[chosen]
-        namespace = _namespace(stored)
-        root_id = stored.metadata.get("parents", {}).get("", "") if namespace else record.checkpoint_id
-        return Target(record, root_id, namespace)
+        if len(named) > 1:
+            raise NotFound("checkpoint_ambiguous", ref=ref, matches=", ".join(named[:5]), thread=self.thread_id)
+        # Going back puts an agent's checkpoint under a new head, by the same id. The first one has all beside it, a
+        # later one may be of a rollback that died half-way.
+        places = [n for n, record in enumerate(self.records) if record.checkpoint_id == named[0]]
+        chosen = self._after_input(min(places, key=self._root_id))
+        return Target(self.records[chosen], self._root_id(chosen), _namespace(self._stored[chosen]))
+
+    def _named(self, ref: str) -> list[str]:
+        ids = list(dict.fromkeys(record.checkpoint_id for record in self.records))
+        if ref in ids:
+            return [ref]
+        begun = [one for one in ids if one.startswith(ref)] if len(ref) >= SHORTEST_PREFIX else []
+        return begun or [record.checkpoint_id for record in self.records if ref in record.next][-1:]
+
+    def _root_id(self, place: int) -> str:
+        """The supervisor's checkpoint that one belongs to, itself or the one its agent's step started from."""
+        stored = self._stored[place]
+        return str(stored.metadata.get("parents", {}).get("", "")) if _namespace(stored) else _id(stored)
 
     def _after_input(self, place: int) -> int:
         """A chain's first checkpoint holds nothing but its input; what can be stood on is the one after it."""
-        record = self.records[place]
-        if record.parent_id is not None:
+        stored = self._stored[place]
+        if _parent_id(stored) is not None:
             return place
-        children = [n for n, other in enumerate(self.records) if other.parent_id == record.checkpoint_id]
-        return children[0] if children else place
+        chain = (n for n, other in enumerate(self._stored) if _namespace(other) == _namespace(stored))
+        return next((n for n in chain if _parent_id(self._stored[n]) == _id(stored)), place)
 
     async def go_back(self, target: Target) -> str:
         """Make `target` the head; returns the new head's id. The old branch stays where it is."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -29,7 +29,7 @@ from octo_cli.wire.events import (
     UsageChanged,
     Warned,
 )
-from octo_cli.wire.forms import Question
+from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Plan, StepResult, ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Run:
         self.format = format
         self.actor = actor
         self.warnings: list[dict[str, Any]] = []
+        # What this run was told and what one before it was, and did not live to work in; by question.
+        self._given: dict[str, Answer] = {}
         # The tools that answers of this run allow for the rest of it.
         self.allowed: tuple[str, ...] = ()
         # What the mind warned of and nobody was told yet; what this turn used of models, by step.
@@ -76,13 +78,16 @@ class Run:
         kit = replace(kit, format=self.format, allowed=self.allowed)
         yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
         self._tell_of_agents()
-        if isinstance(turn, Answers):
-            for question_id, answer in turn.by_id.items():
-                yield InterruptAnswered(question_id, answer.action, self.actor)
         if inputs is not _NOTHING:
             begun = {"turns_added": 1, "turn_usage": {}, "past_usage": details.usage} if isinstance(turn, Say) else {}
-            await asyncio.to_thread(self._touch, "running", model=self.engine.settings.model, **begun)
+            await asyncio.to_thread(
+                self._touch, "running", model=self.engine.settings.model, answers=self._given, **begun
+            )
             try:
+                # Said only now that it is kept: an answer that was acknowledged is never asked for again.
+                for question_id, answer in self._given.items():
+                    if question_id not in details.answers:
+                        yield InterruptAnswered(question_id, answer.action, self.actor)
                 async for event in self._stream(inputs, kit):
                     yield event
             except BaseException as error:
@@ -124,7 +129,7 @@ class Run:
         if not isinstance(turn, Say):
             await self._check_mind(details.model, in_order=questions is not None)
         if isinstance(turn, Answers) and questions:
-            return self._resumed(turn, questions)
+            return self._resumed(turn.by_id, questions, details)
         state = await self.engine.state(self.thread_id)
         unfinished = bool(state.next or state.tasks)
         if isinstance(turn, Say):
@@ -134,8 +139,9 @@ class Run:
         self._check_agents(_still_to_work(state))
         if not (state.values or unfinished):
             raise Failed("thread_empty", thread=self.thread_id)
-        if isinstance(turn, Answers):
-            return self._resumed(turn, questions_of(state, self.thread_id))
+        open_now = questions_of(state, self.thread_id)
+        if isinstance(turn, Answers) or any(question.id in details.answers for question in open_now):
+            return self._resumed(turn.by_id if isinstance(turn, Answers) else {}, open_now, details)
         asked = bool(questions and state.interrupts) and not self._may_be_allowed(questions or ())
         return _NOTHING if not unfinished or asked else None
 
@@ -171,18 +177,24 @@ class Run:
         if broke_off and settings.sources.get("model", "default") == "default":
             raise ModelError("model_left_out", model=shlex.quote(model), thread=self.thread_id)
 
-    def _resumed(self, turn: Answers, questions: tuple[Question, ...]) -> "Command[Any]":
-        """The answers as LangGraph takes them: by id, each fitting its question as it stands now."""
+    def _resumed(
+        self, given: Mapping[str, Answer], questions: tuple[Question, ...], details: ThreadDetails
+    ) -> "Command[Any]":
+        """The answers as LangGraph takes them: by id, each fitting its question as it stands now.
+
+        Those that a run before this one took and did not live to work in go first: nobody was asked a second time.
+        """
         from langgraph.types import Command
 
         open_now = {question.id: question for question in questions}
-        for question_id, answer in turn.by_id.items():
+        kept = {name: answer for name, answer in details.answers.items() if name in open_now}
+        for question_id, answer in given.items():
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
             check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        given = {question_id: bound(open_now[question_id], answer) for question_id, answer in turn.by_id.items()}
-        self.allowed = tuple(open_now[name].tool or "" for name, answer in given.items() if answer.scope == "run")
-        return Command(resume={question_id: msgspec.to_builtins(answer) for question_id, answer in given.items()})
+        self._given = {name: bound(open_now[name], answer) for name, answer in given.items()} | kept
+        self.allowed = tuple(open_now[name].tool or "" for name, answer in self._given.items() if answer.scope == "run")
+        return Command(resume={name: msgspec.to_builtins(answer) for name, answer in self._given.items()})
 
     async def _stream(self, inputs: Any, kit: "Kit") -> AsyncIterator[Event]:
         """LangGraph's chunks as events, until the stream is drained: only then is everything saved."""
@@ -240,7 +252,7 @@ class Run:
         with self.lease.ending():
             self.storage.put_questions(self.thread_id, questions)
             self.storage.keep_messages(self.thread_id, said_in(state))
-            self._touch(thread_status(state, questions), active_seconds=seconds, turn_usage=self._spent)
+            self._touch(thread_status(state, questions), active_seconds=seconds, turn_usage=self._spent, answers={})
         record = self.storage.thread(self.thread_id)
         assert record is not None  # it was updated just now
         return record

@@ -6,6 +6,7 @@ quick. Its methods may be called from any thread; `database` says when they must
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 from octo_cli.errors import StorageError
@@ -64,6 +65,10 @@ class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, C
     def faults(self) -> Iterator[StorageError]:
         """Every damaged row and broken audit chain there is; reads all of the database."""
         return faults(self)
+
+    def whole(self, *threads: str) -> AbstractContextManager[object]:
+        """What is written inside, to these threads, is all kept, or nothing of it is."""
+        return self._database.write(*threads)
 
     def close(self) -> None:
         self._database.close()

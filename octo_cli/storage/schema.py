@@ -127,6 +127,13 @@ DROP INDEX octo_questions_oldest;
 CREATE INDEX octo_questions_order ON octo_questions (created_at, thread_id, place);
 """
 
+# What was said to questions and is not worked in yet, by question, as JSON: a run that dies has been told.
+# going_to: the checkpoint that somebody is taking the thread back to, until it stands there.
+_UNDER_WAY: Final = """
+ALTER TABLE octo_threads ADD COLUMN answers TEXT;
+ALTER TABLE octo_threads ADD COLUMN going_to TEXT;
+"""
+
 # What is known of the database as a whole.
 _PROPERTIES: Final = """
 CREATE TABLE octo_properties (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -229,7 +236,7 @@ MIGRATIONS: Final = (
     Migration(_USAGE),
     Migration(_MODEL),
     Migration(
-        _PLACES + _PROPERTIES + _MESSAGES + _MEMORY + _SEARCH + _AUDIT,
+        _PLACES + _UNDER_WAY + _PROPERTIES + _MESSAGES + _MEMORY + _SEARCH + _AUDIT,
         sqlite=_SEARCH_SQLITE,
         postgres=_SEARCH_POSTGRES,
     ),

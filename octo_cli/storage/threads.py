@@ -18,6 +18,7 @@ from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
 from octo_cli.storage.moments import stamp
 from octo_cli.storage.texts import ThreadTexts
+from octo_cli.wire.forms import Answer
 from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 PREFIX: Final = 4
@@ -38,8 +39,12 @@ _SETS: Final = {
     "turn_usage": "turn_usage = ?",
     "past_usage": "past_usage = ?",
     "model": "model = ?",
+    "answers": "answers = ?",
+    "going_to": "going_to = ?",
 }
-_JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
+_JSON: Final = frozenset({"failure", "turn_usage", "past_usage", "answers"})
+# What people said is encrypted where the database is.
+_SEALED: Final = frozenset({"failure", "answers"})
 _TABLE: Final = "octo_threads"
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
@@ -54,7 +59,9 @@ class ThreadDetails(Struct, frozen=True):
     """What `inspect` and the engine ask of a thread beyond its row. `active_seconds` leaves pauses out.
 
     `turn_usage` is what the turn that runs or ran last used of models, by step id; `past_usage` what those before did.
-    `model` is what its last run thought with, None before the first.
+    `model` is what its last run thought with, None before the first. `answers` are those a run was given, by question,
+    until it ends in order: of one that died they are there to be worked in. `going_to` is the checkpoint that a
+    rollback takes the thread to, None when it stands where it should.
     """
 
     graph_version: str | None
@@ -64,6 +71,8 @@ class ThreadDetails(Struct, frozen=True):
     turn_usage: dict[str, Usage] = {}
     past_usage: Usage | None = None
     model: str | None = None
+    answers: dict[str, Answer] = {}
+    going_to: str | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -75,6 +84,7 @@ class Changes(TypedDict, total=False):
     """What `touch` may change; None and absent both mean unchanged.
 
     `title` is an automatic one and never replaces a person's. `failure` is JSON; a `status` given without it clears it.
+    An empty `going_to` means that the thread stands where it should.
     """
 
     status: ThreadStatus | None
@@ -86,6 +96,8 @@ class Changes(TypedDict, total=False):
     turn_usage: dict[str, Usage]
     past_usage: Usage | None
     model: str | None
+    answers: dict[str, Answer]
+    going_to: str
 
 
 class Threads:
@@ -117,13 +129,13 @@ class Threads:
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
-            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage, model"
-            " FROM octo_threads WHERE thread_id = ?",
+            "SELECT graph_version, active_seconds, failure, titled_by_user, turn_usage, past_usage, model,"
+            " answers, going_to FROM octo_threads WHERE thread_id = ?",
             thread_id,
         )
         if not rows:
             return None
-        graph_version, active_seconds, failure, titled_by_user, turn, past, model = rows[0]
+        graph_version, active_seconds, failure, titled_by_user, turn, past, model, answers, going_to = rows[0]
         decode = self._database.decode
         return ThreadDetails(
             graph_version,
@@ -133,6 +145,8 @@ class Threads:
             decode(turn, dict[str, Usage], _TABLE, "turn_usage", thread_id),
             decode(past, Usage, _TABLE, "past_usage", thread_id) if past else None,
             model,
+            self._database.decode_sealed(answers, dict[str, Answer], _TABLE, "answers", thread_id) if answers else {},
+            going_to or None,
         )
 
     def threads(
@@ -282,7 +296,7 @@ class Threads:
         if name not in _JSON or value is None:
             return value
         text = msgspec.json.encode(value).decode()
-        return self._seal_own(name, text, thread_id) if name == "failure" else text
+        return self._seal_own(name, text, thread_id) if name in _SEALED else text
 
     def _seal_own(self, column: str, text: str, thread_id: str) -> str:
         return self._database.seal(text, _TABLE, column, thread_id)

