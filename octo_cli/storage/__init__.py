@@ -14,6 +14,7 @@ from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
+from octo_cli.storage.pruning import Pruning
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.threads import ThreadDetails, Threads
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 
-class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
+class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints, Pruning):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -49,15 +49,7 @@ class Checkpoints:
         """Every checkpoint of the thread, sub-graphs' included, oldest first."""
         if not self._database.has_table("checkpoints"):
             return []
-        rows = self._database.read(
-            "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CAST(metadata AS TEXT) FROM checkpoints"
-            " WHERE thread_id = ? ORDER BY checkpoint_id, checkpoint_ns",
-            thread_id,
-        )
-        return [
-            CheckpointRow(ns, checkpoint_id, parent_id, self._database.decode(metadata or "{}", dict[str, Any]))
-            for ns, checkpoint_id, parent_id, metadata in rows
-        ]
+        return rows_since(self._database, thread_id, "")
 
     def copy_checkpoints(self, source: str, target: str, *, until: str | None = None) -> int:
         """Give `target`, a thread without checkpoints, those of `source` with their writes; returns how many.
@@ -85,6 +77,19 @@ class Checkpoints:
             led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
             copy(writes, f"AND checkpoint_id IN ({led_on})", target)
         return copied
+
+
+def rows_since(database: Database, thread_id: str, since: str) -> list[CheckpointRow]:
+    """Those of the thread from the id `since` on, oldest first."""
+    rows = database.read(
+        "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CAST(metadata AS TEXT) FROM checkpoints"
+        " WHERE thread_id = ? AND checkpoint_id >= ? ORDER BY checkpoint_id, checkpoint_ns",
+        *(thread_id, since),
+    )
+    return [
+        CheckpointRow(ns, checkpoint_id, parent_id, database.decode(metadata or "{}", dict[str, Any]))
+        for ns, checkpoint_id, parent_id, metadata in rows
+    ]
 
 
 def _is_newest(run: Run, thread_id: str, checkpoint_id: str) -> bool:

@@ -83,6 +83,18 @@ class Database(ABC):
         """LangGraph's checkpoints here, set up, on connections of their own."""
 
     @abstractmethod
+    def size_of(self, column: str) -> str:
+        """SQL for how many bytes a column holds."""
+
+    @abstractmethod
+    def drop_unnamed(self, run: Run, thread_id: str) -> None:
+        """Remove what lies beside the thread's checkpoints and none of them names any more."""
+
+    @abstractmethod
+    def shrink(self) -> bool:
+        """Give the room of what was deleted back to the disk; False when the disk is too full for that."""
+
+    @abstractmethod
     def close(self) -> None: ...
 
     def seal(self, text: str) -> str:
