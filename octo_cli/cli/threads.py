@@ -33,9 +33,9 @@ def list_threads(
 ) -> None:
     """The threads there are, the most recent first."""
     caller: Caller = ctx.obj
-    wanted = _status(status)
+    wanted = as_status(status)
     with open_storage(caller.settings.database, create=False) as storage:
-        records = storage.threads(status=wanted, user=caller.flags.get("user"), limit=_count(limit))
+        records = storage.threads(status=wanted, user=caller.flags.get("user"), limit=as_count(limit, "--limit"))
     if caller.flags.get("json"):
         print_json({"threads": records})
     else:
@@ -122,7 +122,7 @@ def delete(
     with open_storage(caller.settings.database, create=False) as storage:
         ids = list(dict.fromkeys(map(storage.resolve, threads)))
         if not yes:
-            _confirm(caller, [record for record in map(storage.thread, ids) if record is not None])
+            confirm(caller, [record for record in map(storage.thread, ids) if record is not None])
         storage.delete(ids)
     if caller.flags.get("json"):
         print_json({"deleted": ids})
@@ -213,26 +213,27 @@ def _beside_thread(found: "Inspection") -> dict[str, Any]:
     return {name: getattr(found, name) for name in found.__struct_fields__ if name != "thread"}
 
 
-def _status(text: str | None) -> ThreadStatus | None:
+def as_status(text: str | None) -> ThreadStatus | None:
     known = get_args(ThreadStatus)
     if text is not None and text not in known:
         raise UsageError("bad_setting", place="--status", value=text, accepted=", ".join(known))
     return cast("ThreadStatus | None", text)
 
 
-def _count(text: str | None) -> int | None:
+def as_count(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or int(text) == 0:
-        raise UsageError("bad_setting", place="--limit", value=text, accepted="1, 2, 3 …")
+        raise UsageError("bad_setting", place=option, value=text, accepted="1, 2, 3 …")
     return int(text)
 
 
-def _confirm(caller: Caller, records: Sequence[ThreadRecord]) -> None:
+def confirm(caller: Caller, records: Sequence[ThreadRecord], doing: str = "delete") -> None:
+    """Show the threads and ask whether to go on with `doing` ("delete", "prune", "thin"); a no ends the command."""
     if not caller.interactive:
-        raise UsageError("delete_needs_yes", count=len(records))
+        raise UsageError(f"{doing}_needs_yes", count=len(records))
     for line in show_threads(caller.settings, records, caller.words, screen_columns(sys.stderr)):
         print(line, file=sys.stderr)  # noqa: T201
-    print(caller.words("list.delete_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
+    print(caller.words(f"list.{doing}_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().casefold() not in _YES:
         raise typer.Exit(1)

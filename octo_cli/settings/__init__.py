@@ -24,6 +24,7 @@ from octo_cli.settings.sections import (
     CodeSettings,
     DataSettings,
     ModelSettings,
+    RetentionSettings,
     SearchSettings,
     WebSettings,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Key",
     "ModelSettings",
     "Place",
+    "RetentionSettings",
     "SearchSettings",
     "Settings",
     "Source",
@@ -97,6 +99,7 @@ class Settings:
     web: WebSettings
     code: CodeSettings
     data: DataSettings
+    retention: RetentionSettings
     expire_after: timedelta | None
     on_timeout: OnTimeout
     color: bool
@@ -185,6 +188,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
         web=_section(WebSettings, "web", value),
         code=_section(CodeSettings, "code", value),
         data=_section(DataSettings, "data", value),
+        retention=_section(RetentionSettings, "retention", value),
         expire_after=value["questions.expire_after"],
         on_timeout=value["questions.on_timeout"] or "defer",
         color=_wants_color(flags, environment),
@@ -254,6 +258,7 @@ Section = TypeVar(
     WebSettings,
     CodeSettings,
     DataSettings,
+    RetentionSettings,
 )
 
 

@@ -14,7 +14,7 @@ from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
-from octo_cli.storage.pruning import Pruning
+from octo_cli.storage.pruning import Pruning, Thinned
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.threads import ThreadDetails, Threads
 
@@ -28,6 +28,7 @@ __all__ = [
     "Holder",
     "Lease",
     "Storage",
+    "Thinned",
     "ThreadDetails",
     "open_storage",
     "storage_errors",

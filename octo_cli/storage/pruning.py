@@ -9,10 +9,14 @@ that does.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
+
+from msgspec import Struct
 
 from octo_cli.storage.checkpoints import CheckpointRow, rows_since
 from octo_cli.storage.database import Database, Run
+from octo_cli.storage.leases import refuse_if_held
 
 # Checkpoints of the supervisor that are looked at when a turn has ended: no turn is longer.
 WINDOW: Final = 500
@@ -28,11 +32,35 @@ Place = tuple[str, str]
 Written = Mapping[Place, set[str]]
 
 
+class Thinned(Struct, frozen=True):
+    """How many checkpoints went, and the bytes of all that went with them."""
+
+    checkpoints: int
+    bytes: int
+
+
 class Pruning:
     _database: Database
 
+    def thinned(self, thread_id: str, *, dry: bool = False) -> Thinned:
+        """`thin` and what it came to; a `dry` one is done like any other and taken back.
+
+        Raises ThreadBusy when someone alive is running the thread.
+        """
+        told = Thinned(0, 0)
+        with suppress(_TakenBackError), self._database.write(thread_id) as run:
+            refuse_if_held(run, thread_id, self._database.now())
+            before = self.bytes_of(thread_id)
+            went = self.thin(thread_id)
+            told = Thinned(went, before - self.bytes_of(thread_id) if went else 0)
+            if dry:
+                raise _TakenBackError
+        return told
+
     def thin(self, thread_id: str, *, recent: bool = False) -> int:
-        """Remove the superseded checkpoints of a thread's finished turns, under its lease; returns how many went.
+        """Remove the superseded checkpoints of a thread's finished turns; returns how many went.
+
+        The caller holds the thread's lease, or sees in the same transaction that nobody does.
 
         `recent` looks at the newest ones only, so that a turn costs the same however many came before it.
         """
@@ -117,6 +145,10 @@ class Pruning:
             self._database.drop_unnamed(run, thread_id)
 
 
+class _TakenBackError(Exception):
+    """Rolls a transaction back."""
+
+
 class _Choice:
     """Which of `rows`, oldest first, stay. `written`: the channels written to on each; `named`: ids to keep;
     everything of the supervisor's from `open_from` on is of a turn that is not finished."""
@@ -159,9 +191,20 @@ class _Choice:
     def _can_be_named(self, row: CheckpointRow, parent: CheckpointRow, children: Sequence[CheckpointRow]) -> bool:
         if len(children) != 1 or self._is_open(_place(row)) or row.checkpoint_id in self.named:
             return True
-        if _source(row) in _BRANCHED or _source(children[0]) in {"input", *_BRANCHED}:
+        (child,) = children
+        if self._went_on_without(row, child) or self._went_on_without(parent, row):
             return True
-        return self._asked(row) or self._asked(parent) or self._is_read_from(row, children[0])
+        if not _BRANCHED.isdisjoint({_source(row), _source(child)}) or not self._left_something(row):
+            return True
+        return self._asked(row) or self._asked(parent) or self._is_read_from(row, child)
+
+    def _went_on_without(self, row: CheckpointRow, child: CheckpointRow) -> bool:
+        """Whether a new turn left this one unfinished; where it began stays too, or nothing would tell this later."""
+        return _source(child) == "input" and self._left_something(row)
+
+    def _left_something(self, row: CheckpointRow) -> bool:
+        """Whether anything ran from here: a finished turn ends where nothing did."""
+        return bool(self.written.get(_place(row)))
 
     def _asked(self, row: CheckpointRow) -> bool:
         return _ASKED in self.written.get(_place(row), ())
