@@ -18,6 +18,8 @@ from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.work import ThreadRecord, ThreadStatus
 
 _MEGABYTE: Final = 1_000_000
+_PRUNED: Final[tuple[ThreadStatus, ...]] = ("active", "completed", "failed")
+_WAITING: Final[ThreadStatus] = "waiting_human"
 
 
 def prune(
@@ -31,7 +33,7 @@ def prune(
 ) -> None:
     """Delete old threads, or thin their histories."""
     caller: Caller = ctx.obj
-    wanted, kept, span = as_status(status), as_count(keep_last, "--keep-last") or 0, _span(older_than)
+    wanted, kept, span = _status(status), as_count(keep_last, "--keep-last") or 0, _span(older_than)
     with open_storage(caller.settings.database, create=False) as storage:
         records = storage.threads(status=wanted, user=caller.flags.get("user"))
         now = caller.settings.now()
@@ -52,6 +54,12 @@ def prune(
     print_lines(pruned.lines(caller))
 
 
+def _status(text: str | None) -> ThreadStatus | None:
+    if text == "running":
+        raise UsageError("bad_setting", place="--status", value=text, accepted=", ".join((*_PRUNED, _WAITING)))
+    return as_status(text)
+
+
 def _matching(
     records: Sequence[ThreadRecord], status: ThreadStatus | None, untouched_since: datetime | None
 ) -> list[ThreadRecord]:
@@ -59,8 +67,7 @@ def _matching(
     return [
         record
         for record in records
-        if record.status != "running"
-        and record.status in (status, "active", "completed", "failed")
+        if record.status in (status, *_PRUNED)
         and (untouched_since is None or datetime.fromisoformat(record.updated_at) <= untouched_since)
     ]
 
@@ -74,7 +81,7 @@ def _by_policy(
     finished = [record for record in records if record.status == "completed"]
     old = _matching(finished, None, now - policy.threads) if policy.threads else []
     gone = {record.thread_id for record in old}
-    long = [record for record in _matching(records, "waiting_human", None) if record.thread_id not in gone]
+    long = [record for record in _matching(records, _WAITING, None) if record.thread_id not in gone]
     return old, long if policy.history == "named" else []
 
 
@@ -87,7 +94,7 @@ class _Pruned:
         self.deleted: list[ThreadRecord] = []
         self.thinned: list[ThreadRecord] = []
         self.checkpoints = 0
-        self.bytes = 0
+        self.freed = {"deleted": 0, "thinned": 0}
         self.shrunk: bool | None = None
 
     @property
@@ -101,7 +108,7 @@ class _Pruned:
             "deleted": [record.thread_id for record in self.deleted],
             "thinned": [record.thread_id for record in self.thinned],
             "checkpoints": self.checkpoints,
-            "bytes": self.bytes,
+            "bytes": sum(self.freed.values()),
             "shrunk": self.shrunk,
         }
 
@@ -122,23 +129,32 @@ class _Pruned:
         held = self.storage.bytes_of(record.thread_id)
         if not self.dry:
             self.storage.delete([record.thread_id])
-        self.bytes += held
+        self.freed["deleted"] += held
         self.deleted.append(record)
 
     def _thin(self, record: ThreadRecord) -> None:
         thinned = self.storage.thinned(record.thread_id, dry=self.dry)
         if thinned.checkpoints:
             self.checkpoints += thinned.checkpoints
-            self.bytes += thinned.bytes
+            self.freed["thinned"] += thinned.bytes
             self.thinned.append(record)
 
     def lines(self, caller: Caller) -> list[str]:
         if not self.records:
             return [caller.words("list.nothing_to_prune")]
-        size = f"{self.bytes / _MEGABYTE:.1f}"
-        counts = {"deleted": len(self.deleted), "thinned": len(self.thinned), "checkpoints": self.checkpoints}
-        lines = [caller.words("list.would_prune" if self.dry else "list.pruned", size=size, **counts)]
+        done = "list.would_be" if self.dry else "list.was"
+        lines = [
+            caller.words(
+                f"{done}_{what}", count=len(records), size=_size(self.freed[what]), checkpoints=self.checkpoints
+            )
+            for what, records in (("deleted", self.deleted), ("thinned", self.thinned))
+            if records
+        ]
         return [*lines, caller.words("list.not_shrunk")] if self.shrunk is False else lines
+
+
+def _size(held: int) -> str:
+    return f"{held / _MEGABYTE:.1f} MB" if held >= _MEGABYTE else f"{held / 1000:.0f} kB"
 
 
 def _span(text: str | None) -> timedelta | None:
