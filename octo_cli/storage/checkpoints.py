@@ -40,6 +40,8 @@ class Checkpoints:
         """
         # Read once, when LangGraph is first imported; without it whoever can write the file can run code.
         os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+        # A growing value that is seldom added to is stored whole that often, or reading it would go back ever further.
+        os.environ.setdefault("LANGGRAPH_DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT", "2000")
         database = self._database
         with storage_errors(database.name), database.beside_checkpointer():
             async with database.open_saver() as saver:

@@ -96,7 +96,7 @@ def test_a_thinned_thread_is_inspected_forked_and_gone_back_in(octo: Octo) -> No
     inspected = octo("threads", "inspect", thread, "--history", "--json").json
     history = inspected["history"]
     assert len(inspected["messages"]) == 2
-    assert thinned["checkpoints"] > len(history) > 0 < thinned["bytes"]
+    assert (thinned["checkpoints"] >= 10, thinned["bytes"] > 0) == (True, True)
     question = next(one for one in history if one["next"] == ["user_confirm"])
     assert octo("threads", "inspect", thread, "--at", question["checkpoint_id"]).status == 0
     fork = octo("threads", "fork", thread, "--at", question["checkpoint_id"], "--json").json

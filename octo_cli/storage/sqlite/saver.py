@@ -26,6 +26,8 @@ from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from octo_cli.storage.sqlite.deltas import histories
+
 _T = TypeVar("_T")
 
 
@@ -61,9 +63,19 @@ class _Connection(aiosqlite.Connection):
         done: _T = await self._execute(work, *args, **named)  # type: ignore[no-untyped-call]
         return done
 
-    def reader(self) -> SqliteSaver:
+    def reader(self) -> "_Reader":
         """A saver to be used in the connection's thread only."""
-        return SqliteSaver(self._conn)
+        return _Reader(self._conn)
+
+
+class _Reader(SqliteSaver):
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        at = config["configurable"]
+        place = (str(at["thread_id"]), str(at.get("checkpoint_ns", "")), str(at.get("checkpoint_id", "")))
+        found = histories(self.conn, self.serde, place, channels)
+        return super().get_delta_channel_history(config=config, channels=channels) if found is None else found
 
 
 class WholeWritesSaver(AsyncSqliteSaver):
@@ -85,7 +97,7 @@ class WholeWritesSaver(AsyncSqliteSaver):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        return await self._read(SqliteSaver.get_delta_channel_history, config=config, channels=channels)
+        return await self._read(_Reader.get_delta_channel_history, config=config, channels=channels)
 
     async def _read(self, read: Callable[..., _T], *args: Any, **named: Any) -> _T:
         async with self.lock:
