@@ -230,6 +230,7 @@ def _values(settings: Settings) -> dict[str, Any]:
         "web": settings.web,
         "code": settings.code,
         "data": settings.data,
+        "retention": settings.retention,
     }
     values = {}
     for name in (key.name for key in KEYS):

@@ -128,7 +128,7 @@ def listed_commands() -> Iterator[tuple[str, set[str]]]:
     shared = {option for param in parameters(shared_options) for option in param.opts}
     for line in CONTRACT.split("```text\n", 1)[1].split("```", 1)[0].splitlines()[1:-1]:
         name = " ".join(re.findall(r"^octo((?: +[a-z]+(?=\s|$))*)", line)[0].split())
-        options = set(re.findall(r"(?<![\w-])--?[a-z]+", line)) - shared
+        options = set(re.findall(r"(?<![\w-])--?[a-z]+(?:-[a-z]+)*", line)) - shared
         together = set().union(*(options for name, options in BUNDLES.items() if name in line))
         yield name, {ALIASES.get(option, option) for option in options} | together
 
