@@ -23,13 +23,13 @@ from langchain.agents.middleware import (
 from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolCall, ToolMessage
-from langgraph.channels import DeltaChannel
 from langgraph.graph.message import _messages_delta_reducer
 from langgraph.types import Command
 
 from octo_cli.agents import approvals, calls
 from octo_cli.agents.assistant import ToolsOf
 from octo_cli.agents.calls import Caller
+from octo_cli.agents.growing import Growing
 from octo_cli.agents.kit import Call, Kit, ask, attempted
 from octo_cli.agents.simple import caller_of
 from octo_cli.agents.tools import Outcome, Tool
@@ -60,7 +60,7 @@ class LoopState(AgentState[Any]):
     """The loop's own state; what it shares with the step is handed in and back by name."""
 
     # Otherwise each checkpoint would hold all that was said, and each call makes two of them.
-    messages: Required[Annotated[list[AnyMessage], DeltaChannel(_messages_delta_reducer)]]
+    messages: Required[Annotated[list[AnyMessage], Growing(_messages_delta_reducer)]]
     step: NotRequired[dict[str, Any]]
     request: NotRequired[dict[str, Any]]
     allowed: NotRequired[Annotated[list[str], operator.add]]

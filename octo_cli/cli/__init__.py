@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "fork": Entry(_THREADS, "fork", (data,)),
             "rollback": Entry(_THREADS, "rollback", (data,)),
             "delete": Entry(_THREADS, "delete", (data,)),
+            "prune": Entry("octo_cli.cli.pruning", "prune", (data,)),
         }
     ),
     "documents": Branch(

@@ -39,8 +39,8 @@ def list_threads(
 ) -> None:
     """The threads there are, the most recent first."""
     caller: Caller = ctx.obj
-    wanted = _status(status)
-    user, most = caller.flags.get("user"), _count(limit, None if caller.flags.get("json") else SHOWN)
+    wanted = as_status(status)
+    user, most = caller.flags.get("user"), as_count(limit, "--limit", None if caller.flags.get("json") else SHOWN)
     with open_storage(caller.settings.database, create=False) as storage:
         records = storage.threads(status=wanted, user=user, limit=most)
         left = storage.count_threads(status=wanted, user=user) - len(records) if len(records) == most else 0
@@ -58,7 +58,7 @@ def search(
 ) -> None:
     """The threads that say something, in their titles, messages and documents."""
     caller: Caller = ctx.obj
-    most = _count(limit, FOUND)
+    most = as_count(limit, "--limit", FOUND)
     _index_messages(caller)
     with open_storage(caller.settings.database, create=False) as storage:
         # One more than is shown tells whether there are more.
@@ -162,7 +162,7 @@ def delete(
     with open_storage(caller.settings.database, create=False) as storage:
         ids = list(dict.fromkeys(map(storage.resolve, threads)))
         if not yes:
-            _confirm(caller, [record for record in map(storage.thread, ids) if record is not None])
+            confirm(caller, [record for record in map(storage.thread, ids) if record is not None])
         storage.delete(ids)
     if caller.flags.get("json"):
         print_json({"deleted": ids})
@@ -174,7 +174,7 @@ def inbox(
 ) -> None:
     """The open questions of every thread, oldest first."""
     caller: Caller = ctx.obj
-    most = _count(limit, None if caller.flags.get("json") else SHOWN)
+    most = as_count(limit, "--limit", None if caller.flags.get("json") else SHOWN)
     _catch_up(caller.settings)
     with open_storage(caller.settings.database, create=False) as storage:
         questions = storage.questions(limit=most)
@@ -284,21 +284,21 @@ def _beside_thread(found: "Inspection") -> dict[str, Any]:
     return {name: getattr(found, name) for name in found.__struct_fields__ if name != "thread"}
 
 
-def _status(text: str | None) -> ThreadStatus | None:
+def as_status(text: str | None) -> ThreadStatus | None:
     known = get_args(ThreadStatus)
     if text is not None and text not in known:
         raise UsageError("bad_setting", place="--status", value=text, accepted=", ".join(known))
     return cast("ThreadStatus | None", text)
 
 
-def _count(text: str | None, usual: int | None) -> int | None:
-    """How many to show; None is all."""
+def as_count(text: str | None, option: str, usual: int | None = None) -> int | None:
+    """How many; None is all."""
     if text is None:
         return usual
     if text == _ALL:
         return None
     if not text.isdecimal() or not 0 < int(text) < _MOST:
-        raise UsageError("bad_setting", place="--limit", value=text, accepted=f"1, 2, 3 … {_ALL}")
+        raise UsageError("bad_setting", place=option, value=text, accepted=f"1, 2, 3 … {_ALL}")
     return int(text)
 
 
@@ -312,11 +312,12 @@ def _tell(caller: Caller, sentence: str) -> None:
         print(sentence, file=sys.stderr)  # noqa: T201
 
 
-def _confirm(caller: Caller, records: Sequence[ThreadRecord]) -> None:
+def confirm(caller: Caller, records: Sequence[ThreadRecord], doing: str = "delete") -> None:
+    """Show the threads and ask whether to go on with `doing` ("delete", "prune", "thin"); a no ends the command."""
     if not caller.interactive:
-        raise UsageError("delete_needs_yes", count=len(records))
+        raise UsageError(f"{doing}_needs_yes", count=len(records))
     for line in show_threads(caller.settings, records, caller.words, screen_columns(sys.stderr)):
         print(line, file=sys.stderr)  # noqa: T201
-    print(caller.words("list.delete_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
+    print(caller.words(f"list.{doing}_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().casefold() not in _YES:
         raise typer.Exit(1)

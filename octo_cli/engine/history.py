@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHORTEST_PREFIX = 4
 _SCHEDULED = "branch:to:"
+_TASKS = "__pregel_tasks"
+_TOLD_BY = frozenset({_TASKS, "step"})
 
 
 class Target(Struct, frozen=True):
@@ -42,7 +44,8 @@ class History:
     async def of(cls, graph: "CompiledStateGraph[Any, Any, Any, Any]", thread_id: str) -> "History":
         """All checkpoints of a thread, oldest first (their ids are ordered by time)."""
         history = cls(graph, thread_id)
-        stored = [item async for item in _saver(graph).alist({"configurable": {"thread_id": thread_id}})]
+        # A long thread's states together fill the memory; what is not told of them is read again where it is needed.
+        stored = [_told_of(item) async for item in _saver(graph).alist({"configurable": {"thread_id": thread_id}})]
         history._stored = sorted(stored, key=_id)
         by_id = {(_namespace(item), _id(item)): item for item in history._stored}
         heads = {_namespace(item): _id(item) for item in history._stored}
@@ -104,7 +107,7 @@ class History:
             until = [item for item in chain if _id(item) <= target.record.checkpoint_id]
             if not until:
                 continue
-            stored = until[-1]
+            stored = await _saver(self.graph).aget_tuple(until[-1].config)
             config = {"configurable": {"thread_id": self.thread_id, "checkpoint_ns": _chain(now)}}
             metadata: Any = {**stored.metadata, "source": "fork", "parents": {"": head_id}}
             versions = stored.checkpoint["channel_versions"]
@@ -112,6 +115,16 @@ class History:
 
     def _config(self, checkpoint_id: str) -> Any:
         return {"configurable": {"thread_id": self.thread_id, "checkpoint_id": checkpoint_id}}
+
+
+def _told_of(item: "CheckpointTuple") -> "CheckpointTuple":
+    """The checkpoint with only those of its values that its place in the history is told by."""
+    values = {
+        name: value
+        for name, value in item.checkpoint["channel_values"].items()
+        if name in _TOLD_BY or name.startswith(_SCHEDULED)
+    }
+    return item._replace(checkpoint={**item.checkpoint, "channel_values": values}, pending_writes=None)
 
 
 def _record(
@@ -145,7 +158,7 @@ def _wrote(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> list[st
 def _scheduled(item: "CheckpointTuple") -> tuple[str, ...]:
     values = item.checkpoint["channel_values"]
     edges = [name.removeprefix(_SCHEDULED) for name in values if name.startswith(_SCHEDULED)]
-    sends = [send.node for send in values.get("__pregel_tasks") or []]
+    sends = [send.node for send in values.get(_TASKS) or []]
     return tuple(dict.fromkeys((*sorted(edges), *sends)))
 
 

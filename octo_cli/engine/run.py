@@ -253,6 +253,8 @@ class Run:
             self.storage.put_questions(self.thread_id, questions)
             self.storage.keep_messages(self.thread_id, said_in(state))
             self._touch(thread_status(state, questions), active_seconds=seconds, turn_usage=self._spent, answers={})
+            if self.engine.settings.retention.history == "named":
+                self.storage.thin(self.thread_id, recent=True)
         record = self.storage.thread(self.thread_id)
         assert record is not None  # it was updated just now
         return record

@@ -25,6 +25,7 @@ from octo_cli.settings.sections import (
     DataSettings,
     MemorySettings,
     ModelSettings,
+    RetentionSettings,
     SearchSettings,
     WebSettings,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "MemorySettings",
     "ModelSettings",
     "Place",
+    "RetentionSettings",
     "SearchSettings",
     "Settings",
     "Source",
@@ -102,6 +104,7 @@ class Settings:
     code: CodeSettings
     data: DataSettings
     memory: MemorySettings
+    retention: RetentionSettings
     expire_after: timedelta | None
     on_timeout: OnTimeout
     color: bool
@@ -199,6 +202,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
         memory=_section(
             MemorySettings, "memory", {**value, **({"memory.enabled": False} if flags.get("no_memory") else {})}
         ),
+        retention=_section(RetentionSettings, "retention", value),
         expire_after=value["questions.expire_after"],
         on_timeout=value["questions.on_timeout"] or "defer",
         color=_wants_color(flags, environment),
@@ -269,6 +273,7 @@ Section = TypeVar(
     CodeSettings,
     DataSettings,
     MemorySettings,
+    RetentionSettings,
 )
 
 

@@ -44,6 +44,8 @@ KEYS: Final = (
     Key("database.statement_timeout", read.number(1, _MOST_SECONDS)),
     Key("database.encrypt", read.yes_or_no),
     Key("documents.folder", read.path),
+    Key("retention.history", read.choice("full", "named")),
+    Key("retention.threads", read.span),
     Key("questions.expire_after", read.span),
     Key("questions.on_timeout", read.choice("defer", "reject")),
     # `model = "…"` and `[model] name = "…"` are the same.

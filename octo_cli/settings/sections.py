@@ -1,5 +1,6 @@
 """The settings that belong together, as agents and minds are handed them. How a value is read is not said here."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -73,6 +74,16 @@ class DataSettings(NamedTuple):
 
     timeout: float = 30.0
     memory_mb: int = 1024
+
+
+class RetentionSettings(NamedTuple):
+    """What is kept of the past. `history`: all checkpoints of a turn that is finished, or those a person can name.
+
+    `threads`: how long a finished thread is kept that nobody touches; `octo threads prune` sees to it. None: for good.
+    """
+
+    history: Literal["full", "named"] = "full"
+    threads: timedelta | None = None
 
 
 class SearchSettings(NamedTuple):

@@ -21,6 +21,7 @@ from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.memory import Earlier, Memories
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
+from octo_cli.storage.pruning import Pruning, Thinned
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.searching import Searching
 from octo_cli.storage.threads import ThreadDetails
@@ -36,13 +37,14 @@ __all__ = [
     "Holder",
     "Lease",
     "Storage",
+    "Thinned",
     "ThreadDetails",
     "open_storage",
     "storage_errors",
 ]
 
 
-class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, Checkpoints):
+class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, Checkpoints, Pruning):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -40,6 +40,8 @@ class Checkpoints:
         """
         # Read once, when LangGraph is first imported; without it whoever can write the file can run code.
         os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+        # A growing value that is seldom added to is stored whole that often, or reading it would go back ever further.
+        os.environ.setdefault("LANGGRAPH_DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT", "2000")
         database = self._database
         with storage_errors(database.name), database.beside_checkpointer():
             async with database.open_saver() as saver:
@@ -49,20 +51,7 @@ class Checkpoints:
         """Every checkpoint of the thread, sub-graphs' included, oldest first."""
         if not self._database.has_table("checkpoints"):
             return []
-        rows = self._database.read(
-            "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CAST(metadata AS TEXT) FROM checkpoints"
-            " WHERE thread_id = ? ORDER BY checkpoint_id, checkpoint_ns",
-            thread_id,
-        )
-        return [
-            CheckpointRow(
-                *(ns, checkpoint_id, parent_id),
-                self._database.decode(
-                    metadata or "{}", dict[str, Any], "checkpoints", "metadata", thread_id, checkpoint_id
-                ),
-            )
-            for ns, checkpoint_id, parent_id, metadata in rows
-        ]
+        return rows_since(self._database, thread_id, "")
 
     def copy_checkpoints(self, source: str, target: str, *, until: str | None = None) -> int:
         """Give `target`, a thread without checkpoints, those of `source` with their writes; returns how many.
@@ -90,6 +79,22 @@ class Checkpoints:
             led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
             copy(writes, f"AND checkpoint_id IN ({led_on})", target)
         return copied
+
+
+def rows_since(database: Database, thread_id: str, since: str) -> list[CheckpointRow]:
+    """Those of the thread from the id `since` on, oldest first."""
+    rows = database.read(
+        "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CAST(metadata AS TEXT) FROM checkpoints"
+        " WHERE thread_id = ? AND checkpoint_id >= ? ORDER BY checkpoint_id, checkpoint_ns",
+        *(thread_id, since),
+    )
+    return [
+        CheckpointRow(
+            *(ns, checkpoint_id, parent_id),
+            database.decode(metadata or "{}", dict[str, Any], "checkpoints", "metadata", thread_id, checkpoint_id),
+        )
+        for ns, checkpoint_id, parent_id, metadata in rows
+    ]
 
 
 def _is_newest(run: Run, thread_id: str, checkpoint_id: str) -> bool:

@@ -118,6 +118,18 @@ class Database(ABC):
         """What `do` says of LangGraph's store here, set up, on a connection of its own; not inside `write`."""
 
     @abstractmethod
+    def size_of(self, column: str) -> str:
+        """SQL for how many bytes a column holds."""
+
+    @abstractmethod
+    def drop_unnamed(self, run: Run, thread_id: str) -> None:
+        """Remove what lies beside the thread's checkpoints and none of them names any more."""
+
+    @abstractmethod
+    def shrink(self) -> bool:
+        """Give the room of what was deleted back to the disk; False when the disk is too full for that."""
+
+    @abstractmethod
     def close(self) -> None: ...
 
     def wipe(self) -> None:  # noqa: B027 (a server overwrites in its own time)

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 MOST_CLARIFICATIONS = 3
 LONGEST_TEXT = 100_000
+# Documents a follow-up may mean. Every checkpoint of a turn holds them.
+MOST_RECALLED = 20
 
 Update = dict[str, Any]
 
@@ -87,11 +89,11 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
 
 
 async def recall(state: State, runtime: Runtime[Kit]) -> Update:
-    """What this thread has made and still has, newest first: a follow-up may mean it. And what to look back on."""
+    """What this thread made last and still has, newest first: a follow-up may mean it. And what to look back on."""
     kit = runtime.context
     storage, known = kit.storage, msgspec.convert(state.get("documents", {}), dict[str, Artifact])
     recalled = []
-    for artifact in sorted(known.values(), key=lambda made: made.created_at, reverse=True):
+    for artifact in sorted(known.values(), key=lambda made: made.created_at, reverse=True)[:MOST_RECALLED]:
         if await asyncio.to_thread(storage.document, artifact.document_id, artifact.version):
             ref = DocumentRef(artifact.document_id, artifact.document_type, artifact.title, artifact.version)
             recalled.append(to_builtins(ref))
@@ -179,13 +181,15 @@ async def dispatch(state: State, runtime: Runtime[Kit]) -> Update:
     return {"results": to_builtins(skipped)}
 
 
-def ready_steps(state: State) -> list[Send] | str:
+def ready_steps(state: State, runtime: Runtime[Kit]) -> list[Send] | str:
     results = _results(state)
+    # Only a model reads it, and every step's checkpoints repeat what it is sent.
+    said = conversation(_history(state)) if runtime.context.mind.models else []
     sends = []
     for step in _ready(_plan(state), results):
         earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
         step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
-        shared = {"allowed": state.get("allowed", []), "said": conversation(_history(state))}
+        shared = {"allowed": state.get("allowed", []), "said": said}
         sends.append(Send(step.agent, {**step_state, **shared}))
     return sends or "aggregate"
 
@@ -205,7 +209,8 @@ def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
 def gather(state: State) -> Update:
     """Keep what the steps made."""
     made = [document for result in _results(state).values() for document in result.documents]
-    return {"documents": {document.document_id: to_builtins(document) for document in made}}
+    # An update that adds nothing would count as one.
+    return {"documents": {document.document_id: to_builtins(document) for document in made}} if made else {}
 
 
 def _ready(plan: Plan, results: dict[str, StepResult]) -> list[Step]:

@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypedDict
 
-from langgraph.channels import DeltaChannel
+from octo_cli.agents.growing import Growing
 
 
 def append(said: Sequence[Any] | None, writes: Sequence[Sequence[Any]]) -> list[Any]:
     """Reducer of the conversation: every write is a list of messages, added in order."""
     return [*(said or []), *(message for write in writes for message in write)]
+
+
+def newest(known: Mapping[str, Any] | None, writes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Reducer of a map that only grows: a later write of a key takes the place of an earlier one."""
+    merged = dict(known or {})
+    for write in writes:
+        merged |= write
+    return merged
 
 
 def gather(known: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -24,16 +32,16 @@ def union(known: Sequence[str] | None, new: Sequence[str] | None) -> list[str]:
 class State(TypedDict, total=False):
     """One thread. `messages` and `documents` stay from turn to turn, the rest is one turn's.
 
-    `messages`: `wire.work.Message`s. A delta channel, so a checkpoint stores what was said since the last one and not
-    the whole conversation. `documents`: `wire.work.Artifact` of each document's newest version, by document id.
+    `messages`: `wire.work.Message`s; `documents`: `wire.work.Artifact` of each document's newest version, by document
+    id. Both grow, so a checkpoint stores what came since the one before it.
     `say`: the turn's input: text, format. `request`: text, language, turn (from 1), steps (how many the plan has).
     `memory`: `wire.memory.Recalled`, what the turn looks back on; `wish` what the person wants of it.
     `results`: `StepResult` by step id. `allowed`: the tools a person allowed for the rest of the turn.
     `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
     """
 
-    messages: Annotated[list[dict[str, Any]], DeltaChannel(append)]
-    documents: Annotated[dict[str, Any], gather]
+    messages: Annotated[list[dict[str, Any]], Growing(append)]
+    documents: Annotated[dict[str, Any], Growing(newest)]
     say: dict[str, Any]
     format: str
     request: dict[str, Any]

@@ -107,6 +107,8 @@ SAMPLES = {
     "format": "json",
     "questions.on_timeout": "reject",
     "questions.expire_after": "7d",
+    "retention.history": "named",
+    "retention.threads": "90d",
     "model.structured": "auto",
     "model.cache": "off",
     "database.postgres": "postgresql://kim@db.example/octo",

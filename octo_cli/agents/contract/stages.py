@@ -208,7 +208,9 @@ def error_handler(state: ContractState) -> Update:
 
 def ask_person(state: ContractState) -> Update:
     answer = ask(state["question"] or {})
-    return {"answer": msgspec.to_builtins(answer), "pauses": state.get("pauses", 0) + 1}
+    heard = {"answer": msgspec.to_builtins(answer), "pauses": state.get("pauses", 0) + 1}
+    # Any other answer leads to a draft with a question of its own; after these, every checkpoint would repeat this one.
+    return {**heard, "question": None} if answer.action in ("approve", "reject") else heard
 
 
 def _detail(answer: Answer) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ transaction cut in the middle is not: whoever wrote it gets StorageError, and th
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -146,6 +146,25 @@ class PostgresDatabase(Database):
                 with only_one(self._connection):
                     store.setup()
             return do(store)
+
+    def size_of(self, column: str) -> str:
+        return f"pg_column_size({column})"
+
+    def drop_unnamed(self, run: Run, thread_id: str) -> None:
+        # A set that is built once: row by row this would grow with the square of a long thread.
+        run(
+            "DELETE FROM checkpoint_blobs WHERE thread_id = ? AND (checkpoint_ns, channel, version) NOT IN"
+            " (SELECT c.checkpoint_ns, v.key, v.value FROM checkpoints c"
+            " CROSS JOIN LATERAL jsonb_each_text(c.checkpoint -> 'channel_versions') v WHERE c.thread_id = ?)",
+            (thread_id, thread_id),
+        )
+
+    def shrink(self) -> bool:
+        with self._taken(), closing(connected(self.settings)) as connection:
+            # It takes as long as there is much to look through.
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("VACUUM")
+        return True
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

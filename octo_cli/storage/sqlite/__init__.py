@@ -7,6 +7,7 @@ power cut can only take a tail of checkpoints, whose nodes then run again.
 """
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 IN_MEMORY: Final = ":memory:"
+# What a disk keeps free beside a file that is written anew.
+_HEADROOM: Final = 16 * 1024 * 1024
 
 
 class SqliteDatabase(Database):
@@ -117,6 +120,22 @@ class SqliteDatabase(Database):
         # Pages were overwritten in the file, but the log still has them as they were. Readers may keep it.
         with self._taken():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def size_of(self, column: str) -> str:
+        return f"LENGTH(CAST({column} AS BLOB))"
+
+    def drop_unnamed(self, run: Run, thread_id: str) -> None:
+        """Nothing: a checkpoint's values lie in its row."""
+
+    def shrink(self) -> bool:
+        with self._taken(), closing(_connected(self.path, self.location, self.timeout)) as connection:
+            # A vacuum writes the file anew, into the log first.
+            ((needed,),) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+            if self.path.exists() and shutil.disk_usage(self.path.parent).free < 2 * needed + _HEADROOM:
+                return False
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return True
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

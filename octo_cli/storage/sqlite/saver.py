@@ -28,6 +28,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from octo_cli.storage.fences import Fences
 from octo_cli.storage.savers import made_before, without_half_results
 from octo_cli.storage.serializer import SealedSerializer, TellsDamage
+from octo_cli.storage.sqlite.deltas import histories
 
 if TYPE_CHECKING:
     from octo_cli.storage.sqlite import SqliteDatabase
@@ -86,6 +87,14 @@ class _Rows(SqliteSaver):
         with closing(self.conn.cursor()) as cursor:
             yield cursor
 
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        at = config["configurable"]
+        place = (str(at["thread_id"]), str(at.get("checkpoint_ns", "")), str(at.get("checkpoint_id", "")))
+        found = histories(self.conn, self.serde, place, channels)
+        return super().get_delta_channel_history(config=config, channels=channels) if found is None else found
+
 
 class WholeWritesSaver(AsyncSqliteSaver):
     """Each write happens or does not before its caller goes on, and only under the lease its thread was taken with."""
@@ -124,7 +133,7 @@ class WholeWritesSaver(AsyncSqliteSaver):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        return await self._read(SqliteSaver.get_delta_channel_history, config=config, channels=channels)
+        return await self._read(_Rows.get_delta_channel_history, config=config, channels=channels)
 
     async def aput(
         self,
@@ -145,7 +154,7 @@ class WholeWritesSaver(AsyncSqliteSaver):
     async def adelete_thread(self, thread_id: str) -> None:
         await self._write(thread_id, SqliteSaver.delete_thread, thread_id)
 
-    async def _read(self, read: Callable[Concatenate[SqliteSaver, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
+    async def _read(self, read: Callable[Concatenate[_Rows, _P], _T], *args: _P.args, **named: _P.kwargs) -> _T:
         # A compiled graph reads through a copy of its saver, with a stricter serialiser.
         serde = self.serde
 
