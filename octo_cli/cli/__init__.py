@@ -22,6 +22,7 @@ _PAPERS: Final = "octo_cli.cli.documents"
 _AGENTS: Final = "octo_cli.cli.agents"
 _CONFIG: Final = "octo_cli.cli.config"
 _AUTH: Final = "octo_cli.cli.auth"
+_DB: Final = "octo_cli.cli.db"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
     "chat": Entry(_TALK, "chat", (spending,)),
@@ -60,6 +61,16 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "set": Entry(_AUTH, "set_key", (data,)),
             "status": Entry(_AUTH, "status", (data,)),
             "remove": Entry(_AUTH, "remove", (data,)),
+        }
+    ),
+    "db": Branch(
+        {
+            "info": Entry(_DB, "info", (data,)),
+            "upgrade": Entry(_DB, "upgrade", (data,)),
+            "backup": Entry(_DB, "backup", (data,)),
+            "restore": Entry(_DB, "restore", (data,)),
+            "copy": Entry(_DB, "copy", (data,)),
+            "vacuum": Entry(_DB, "vacuum", (data,)),
         }
     ),
     "doctor": Entry("octo_cli.cli.doctor", "doctor", (data,)),

@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.run import Run
-from octo_cli.engine.views import inspected, questions_of, summarised
+from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
 from octo_cli.settings import OFFLINE, Settings
@@ -240,6 +240,14 @@ class Engine:
         if until is not None:
             await self.rollback(target, until)
         return await self.record(target)
+
+    async def index_messages(self, thread_ids: Sequence[str]) -> None:
+        """Put into the index what only the checkpoints of these threads know: those of an older Octo."""
+        storage = await self._open()
+        with storage_errors(self.settings.database.name):
+            for thread_id in thread_ids:
+                said = said_in(await self.state(thread_id))
+                await asyncio.to_thread(storage.keep_messages, thread_id, said)
 
     # What runs are made of
 

@@ -16,12 +16,14 @@ from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.threads import ThreadDetails, Threads
+from octo_cli.storage.upkeep import DatabaseInfo, Upkeep
 
 __all__ = [
     "TTL",
     "AuditEntry",
     "AuditRow",
     "CheckpointRow",
+    "DatabaseInfo",
     "DocumentDraft",
     "DocumentRecord",
     "Holder",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 
-class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints):
+class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints, Upkeep):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -48,6 +48,8 @@ class Database(ABC):
     dialect: Dialect
     # LangGraph's tables here, each with all its columns but `thread_id`.
     checkpoint_tables: Mapping[str, str]
+    # The schema's version before it was opened here; 0 for one that was made.
+    found: int
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
@@ -68,11 +70,39 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
+        """While this is open, this thread reads the database as it was at one moment."""
+
+    @abstractmethod
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        """The rows of one statement, fetched as they are asked for; inside `snapshot` or `write`."""
+
+    @abstractmethod
     def has_table(self, name: str) -> bool: ...
+
+    @abstractmethod
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The table's columns in alphabetical order; none if there is no such table."""
+
+    @abstractmethod
+    def same_as(self, other: "Database") -> bool:
+        """Whether both are one database under two names."""
+
+    @abstractmethod
+    def software(self) -> str:
+        """What keeps it, with its version."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Bytes: "total", then what it is made of."""
 
     @abstractmethod
     def now(self) -> datetime:
         """Real time, the same for everyone who shares the database; never `OCTO_NOW`."""
+
+    @abstractmethod
+    def shrink(self) -> bool:
+        """Give the room of what was deleted back to the disk; False when the disk is too full for that."""
 
     @abstractmethod
     def check(self) -> None:

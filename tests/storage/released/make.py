@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 # The same on every machine: it is written into the file.
-WORLD = Path("/tmp/octo")  # noqa: S108
+WORLD = Path("/tmp/octo")
 LEASE = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
 REST = (
     *("--set", "landlord_name=김철수", "--set", "payment_day=25일"),
@@ -46,7 +46,7 @@ def main(target: Path) -> None:
     }
     for flow in FLOWS:
         command = [sys.executable, "-m", "octo_cli", *flow, "--user", "mina"]
-        done = subprocess.run(command, cwd=WORLD / "work", env=environment, capture_output=True, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=WORLD / "work", env=environment, capture_output=True, check=False)
         # 3: it waits for a person.
         assert done.returncode in (0, 3), (flow, done.stderr.decode())
     file = WORLD / "home" / "octo.db"
