@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from typer import Argument, Option
@@ -18,6 +19,9 @@ from octo_cli.ui.cells import pad, width
 from octo_cli.ui.moments import ago
 from octo_cli.ui.sanitise import one_line
 from octo_cli.values.sizes import size
+
+# Of a server's tables, so many are shown; --json has all.
+_LARGEST: Final = 3
 
 
 def info(ctx: typer.Context) -> None:
@@ -64,7 +68,9 @@ def backup(
     path = caller.cwd / Path(file).expanduser()
     with _opened(caller) as storage:
         made = back_up(storage, caller.settings.database, path, replace=force)
-        storage.note_backup(path, now=storage.database.now())
+        # Somebody may be writing for long: the backup is there all the same.
+        with suppress(StorageError):
+            storage.note_backup(path, now=storage.database.now())
     _warn_of_chains(caller, made.broken_chains)
     if caller.flags.get("json"):
         print_json(made)
@@ -202,7 +208,8 @@ def _info_rows(found: DatabaseInfo, caller: Caller) -> Iterator[tuple[str, str]]
     yield say("db.schema"), f"{found.schema}"
     yield say("db.encrypted"), say("db.yes" if found.encrypted else "db.no")
     total, *rest = found.sizes.items()
-    yield say("db.size"), f"{size(total[1])} ({', '.join(f'{name} {size(count)}' for name, count in rest)})"
+    largest = ", ".join(f"{name} {size(count)}" for name, count in rest[:_LARGEST])
+    yield say("db.size"), f"{size(total[1])} ({largest})"
     if found.free is not None:
         yield say("db.free"), size(found.free)
     statuses = ", ".join(f"{say(f'thread.{status}')} {count}" for status, count in found.threads.items() if count)

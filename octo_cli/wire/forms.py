@@ -152,7 +152,7 @@ class Question(Struct, frozen=True):
     created_at: str = ""
     expires_at: str | None = None
     on_timeout: OnTimeout = "defer"
-    tool: str | None | UnsetType = UNSET
+    tool: str | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         # A question that an older Octo put says null.
