@@ -23,6 +23,8 @@ from octo_cli.storage.portable import Digest, digest, parts, put
 Progress = Callable[[int, int], None]
 Facts = dict[tuple[str, str], str]
 _NAMED: Final = 5
+# What one thread of a database has and no other.
+_UNIQUE: Final = {"octo_documents": ("document_id", "version"), "octo_audit": ("entry_key", "part")}
 
 
 class Copied(Struct, frozen=True):
@@ -68,7 +70,7 @@ def copy(
 
 def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Digest:
     """Write a thread inside the target's transaction, and read it back. Raises StorageError "copy_mismatch"."""
-    _refuse_taken_versions(source, run, thread_id)
+    _refuse_taken(source, run, thread_id)
     for part in parts(source, thread_id):
         put(target, run, thread_id, part)
     if (copied := digest(target, thread_id)) != digest(source, thread_id):
@@ -148,12 +150,17 @@ def _already_there(source: Database, target: Database, wanted: Sequence[str]) ->
     return equal
 
 
-def _refuse_taken_versions(source: Database, run: Run, thread_id: str) -> None:
-    """A fork writes the next version of its original's document: two databases may each have one of that number."""
-    for key in source.read("SELECT document_id, version FROM octo_documents WHERE thread_id = ?", thread_id):
-        if run("SELECT 1 FROM octo_documents WHERE document_id = ? AND version = ?", key).fetchone():
-            document_id, version = key
-            raise StorageError("copy_version_taken", thread=thread_id, document=document_id, version=version)
+def _refuse_taken(source: Database, run: Run, thread_id: str) -> None:
+    """Raise StorageError "copy_taken" if another thread there has what only one can have.
+
+    A fork writes the next version of its original's document, and answers for the same question: in two databases, two
+    forks may have done so.
+    """
+    for table, key in _UNIQUE.items():
+        for row in source.read(f"SELECT {', '.join(key)} FROM {table} WHERE thread_id = ?", thread_id):
+            same = " AND ".join(f"{name} = ?" for name in key)
+            if run(f"SELECT 1 FROM {table} WHERE {same}", row).fetchone():
+                raise StorageError("copy_taken", thread=thread_id, what=" ".join(map(str, row)))
 
 
 def put_facts(database: Database, run: Run, facts: Facts) -> None:

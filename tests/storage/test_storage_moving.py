@@ -19,7 +19,7 @@ from octo_cli.storage import Storage, moving, open_storage
 from octo_cli.storage.portable import digest
 from octo_cli.wire.work import Message
 from tests.storage.releases import WAITING, finish, settings_of, unpacked
-from tests.storage.storage_samples import NOW, add_thread, draft
+from tests.storage.storage_samples import NOW, add_thread, draft, entry
 
 # The copy of a child that is killed before its nth call of the driver.
 _KILLED = """
@@ -188,17 +188,19 @@ def test_a_thread_that_differs_is_named_and_nothing_is_copied(old: Storage, tmp_
         assert moving.copy(old.database, target.database, [*WAITING, "finished"]).copied == 3
 
 
-def test_a_version_that_another_thread_there_has_is_not_taken_from_it(tmp_path: Path) -> None:
-    with (
-        open_storage(DatabaseSettings(tmp_path / "a.db")) as one,
-        open_storage(DatabaseSettings(tmp_path / "b.db")) as two,
-    ):
+@pytest.mark.parametrize("what", ["doc-1 1", "timeout:q1 0"])
+def test_what_another_thread_there_has_is_not_taken_from_it(what: str, tmp_path: Path) -> None:
+    files = [DatabaseSettings(tmp_path / name) for name in ("a.db", "b.db")]
+    with open_storage(files[0]) as one, open_storage(files[1]) as two:
         for storage, thread_id in ((one, "here"), (two, "there")):
             add_thread(storage, thread_id)
-            storage.reserve_document(draft(thread_id=thread_id), NOW)
+            if what.startswith("doc"):
+                storage.reserve_document(draft(thread_id=thread_id), NOW)
+            else:
+                storage.record([entry(thread_id)], key="timeout:q1")
         with pytest.raises(StorageError) as refused:
             moving.copy(one.database, two.database, None)
-        assert (refused.value.code, refused.value.values["version"]) == ("copy_version_taken", 1)
+        assert (refused.value.code, refused.value.values["what"]) == ("copy_taken", what)
         assert two.thread("here") is None
 
 
