@@ -22,6 +22,8 @@ SERVICE: Final = "octo"
 FILE: Final = "keys.json"
 # Who is listed when nobody in particular is asked for.
 PROVIDERS: Final = ("openai", "anthropic", "google", "mistral", "tavily", "brave")
+# What the key of an encrypted database is kept as.
+DATABASE: Final = "database"
 HIDDEN: Final = "***"
 # Seconds. A locked keyring may ask the person for its password; one that never answers must not hold Octo up.
 PATIENCE: Final = 10.0
@@ -33,6 +35,7 @@ _ALSO_CALLED: Final = {"google_genai": "google", "gemini": "google", "mistralai"
 _VARIABLES: Final = {
     "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     "brave": ("BRAVE_API_KEY", "BRAVE_SEARCH_API_KEY"),
+    DATABASE: ("OCTO_ENCRYPTION_KEY",),
 }
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # A shorter text is no key, and taking it out would spoil every sentence that has it.

@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "types": Entry(_PAPERS, "types", (data,)),
             "show": Entry(_PAPERS, "show", (data,)),
             "list": Entry(_PAPERS, "list_documents", (data,)),
+            "log": Entry("octo_cli.cli.audit", "document_log", (data,)),
         }
     ),
     "agents": Branch({"list": Entry(_AGENTS, "list_agents", (data,)), "inspect": Entry(_AGENTS, "inspect", (data,))}),

@@ -12,6 +12,7 @@ from octo_cli.cli.answers import read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.printing import print_json, print_lines, screen_columns
 from octo_cli.errors import NotFound, UsageError
+from octo_cli.storage.sealing import new_key, read_key
 from octo_cli.ui.cells import columns
 
 # One line of printable ASCII: what a header can carry, and all that providers hand out.
@@ -24,15 +25,28 @@ def set_key(
     # Taken only to be refused: the parser's own refusal would repeat it.
     secret: Annotated[str | None, Argument(hidden=True)] = None,
     plaintext: Annotated[bool, Option("--plaintext")] = False,
+    generate: Annotated[bool, Option("--generate")] = False,
 ) -> None:
-    """Keep a provider's key."""
+    """Keep a provider's key, or the database's, which Octo can make."""
     caller: Caller = ctx.obj
     name = credentials.canonical(provider)
     if secret is not None:
         raise UsageError("key_as_argument", provider=name)
+    if generate and name != credentials.DATABASE:
+        raise UsageError("unexpected_argument", value="--generate")
+    if name == credentials.DATABASE and credentials.find(name, caller.environment) is not None:
+        # What was encrypted with the other one could never be read again.
+        raise UsageError("key_there", provider=name)
     if not plaintext and credentials.keyring_name() is None:
         raise credentials.NoKeyring(name)  # Before anybody has typed a key for nothing.
-    source = credentials.keep(name, _given(caller, name), caller.environment, plaintext=plaintext)
+    key = new_key() if generate else _given(caller, name)
+    if name == credentials.DATABASE and read_key(key) is None:
+        raise UsageError("key_of_database")
+    source = credentials.keep(name, key, caller.environment, plaintext=plaintext)
+    if generate:
+        print_lines([key])
+        sys.stderr.write(f"octo: {caller.words('auth.generated', place=_place(caller, source))}\n")
+        return
     if caller.flags.get("json"):
         print_json({"provider": name, "source": source})
         return
@@ -48,7 +62,9 @@ def status(ctx: typer.Context, provider: Annotated[str | None, Argument(metavar=
     if provider is not None:
         names = [credentials.canonical(provider)]
     else:
-        names = list(dict.fromkeys((*credentials.PROVIDERS, *credentials.kept_in_file(caller.environment))))
+        names = list(
+            dict.fromkeys((*credentials.PROVIDERS, credentials.DATABASE, *credentials.kept_in_file(caller.environment)))
+        )
     found = credentials.find_all(names, caller.environment)
     if caller.flags.get("json"):
         told = [

@@ -1,11 +1,14 @@
 """doctor: what works here and what does not, each with the next command. Mends nothing, and shows no key."""
 
+import glob
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -34,6 +37,7 @@ _ONLINE_PATIENCE: Final = 10.0
 _LITTLE_SPACE: Final = 500_000_000
 _NO_SPACE: Final = 20_000_000
 _NARROW: Final = 60
+_MOST_FAULTS: Final = 20
 # An extra of Octo's, and a module that is there when it is installed.
 _EXTRAS: Final = {
     "anthropic": "langchain_anthropic",
@@ -74,13 +78,15 @@ class Finding(NamedTuple):
 
 
 class Visit:
-    """What every check may look at. `online` allows requests that leave this machine."""
+    """What every check may look at. `online` allows requests that leave this machine, `deep` reading all of the
+    database."""
 
-    def __init__(self, caller: Caller, *, online: bool) -> None:
+    def __init__(self, caller: Caller, *, online: bool, deep: bool) -> None:
         self.caller = caller
         self.environment = caller.environment
         self.say = caller.words
         self.online = online
+        self.deep = deep
         self.servers = Search(caller.environment)
 
     @cached_property
@@ -104,10 +110,14 @@ class Visit:
 Check = Callable[[Visit], Iterable[Finding]]
 
 
-def doctor(ctx: typer.Context, online: Annotated[bool, Option("--online")] = False) -> None:
+def doctor(
+    ctx: typer.Context,
+    online: Annotated[bool, Option("--online")] = False,
+    deep: Annotated[bool, Option("--deep")] = False,
+) -> None:
     """Look at everything Octo needs."""
     caller: Caller = ctx.obj
-    findings = list(_findings(Visit(caller, online=online)))
+    findings = list(_findings(Visit(caller, online=online, deep=deep)))
     failed = any(finding.level == "error" for finding in findings)
     if caller.flags.get("json"):
         print_json({"ok": not failed, "checks": [finding._asdict() for finding in findings]})
@@ -196,10 +206,30 @@ def _database(visit: Visit) -> Iterator[Finding]:
         return
     with open_storage(settings, create=False) as storage:
         storage.check()
+        faults = list(islice(storage.faults(), _MOST_FAULTS)) if visit.deep else []
+        encrypts = storage.encrypts
+    if faults:
+        *others, last = (visit.fails("database", fault)._replace(hint=None) for fault in faults)
+        yield from (*others, last._replace(hint=visit.say("cure.database_faults")))
+        return
     if settings.postgres:
         yield visit.finds("ok", "database_server", path=settings.name)
+    else:
+        yield visit.finds("ok", "database_ok", path=path, size=size(path.stat().st_size))
+        yield from _readable_by_others(visit, path)
+    if visit.deep:
+        yield visit.finds("ok", "database_whole")
+    if encrypts:
+        yield visit.finds("ok", "database_encrypted")
+
+
+def _readable_by_others(visit: Visit, path: Path) -> Iterator[Finding]:
+    """The file, and what SQLite or a backup put beside it."""
+    if os.name != "posix":
         return
-    yield visit.finds("ok", "database_ok", path=path, size=size(path.stat().st_size))
+    for file in path.parent.glob(f"{glob.escape(path.name)}*"):
+        if file.is_file() and file.stat().st_mode & 0o077:
+            yield visit.finds("warning", "database_open", file=shlex.quote(str(file)))
 
 
 def _model(visit: Visit) -> Iterator[Finding]:

@@ -47,10 +47,14 @@ def inspect(
     thread: Annotated[str, Argument(metavar="THREAD")],
     at: Annotated[str | None, Option("--at", metavar="CHECKPOINT")] = None,
     history: Annotated[bool, Option("--history")] = False,
+    audit: Annotated[bool, Option("--audit")] = False,
 ) -> None:
-    """A thread laid open."""
+    """A thread laid open, or its audit log."""
     caller: Caller = ctx.obj
     settings = caller.settings
+    if audit:
+        _tell_audit(caller, thread)
+        return
     from octo_cli.ui.inspection import history_lines, inspection_lines
 
     found, checkpoints = _done(_laid_open(settings, thread, at=at, history=history))
@@ -160,6 +164,15 @@ def show_questions(settings: Settings, questions: Sequence[Question], say: Words
         records = [storage.thread(thread_id) for thread_id in {question.thread_id for question in questions}]
     titles = {record.thread_id: record.title for record in records if record is not None}
     return lists.inbox_lines(questions, titles, settings.now(), say, total)
+
+
+def _tell_audit(caller: Caller, ref: str) -> None:
+    from octo_cli.cli.audit import tell, thread_log
+
+    with open_storage(caller.settings.database, create=False) as storage:
+        thread_id = storage.resolve(ref)
+        records, chains = thread_log(storage, thread_id)
+    tell(caller, {"thread_id": thread_id}, records, chains)
 
 
 def _catch_up(settings: Settings) -> None:

@@ -22,7 +22,8 @@ _SECONDS_KEPT: Final = 30 * 24 * 3600
 def open_cache(settings: Settings, warn: Warn) -> "Answers | None":
     """The cache the settings name; None when they want none. It is opened by the first question."""
     where = settings.models.cache
-    if where == "off":
+    # What a model answered is what was talked about: it does not lie open beside an encrypted database.
+    if where == "off" or (where == "sqlite" and settings.database.encrypt):
         return None
     if where == "sqlite":
         path = settings.folders.cache / "answers.db"

@@ -4,13 +4,18 @@ The index (everything but the checkpointer) is synchronous and imports neither a
 quick. Its methods may be called from any thread; `database` says when they must not be called on an event loop's.
 """
 
+import os
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 
+from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.audit import Audit, AuditEntry, AuditRow
 from octo_cli.storage.checkpoints import CheckpointRow, Checkpoints
 from octo_cli.storage.database import Database
+from octo_cli.storage.examination import faults
 from octo_cli.storage.faults import storage_errors
+from octo_cli.storage.keys import seal_of
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.messages import Messages
 from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
@@ -46,9 +51,18 @@ class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints, 
         """The database as it is shown."""
         return self._database.name
 
+    @property
+    def encrypts(self) -> bool:
+        """Whether what people wrote stands here encrypted."""
+        return self._database.sealed.encrypts
+
     def check(self) -> None:
         """Look at all there is and write once. Raises StorageError when the database is not sound."""
         self._database.check()
+
+    def faults(self) -> Iterator[StorageError]:
+        """Every damaged row and broken audit chain there is; reads all of the database."""
+        return faults(self)
 
     def close(self) -> None:
         self._database.close()
@@ -62,18 +76,31 @@ class Storage(Threads, Questions, Messages, Audit, Papers, Leases, Checkpoints, 
         self.close()
 
 
-def open_storage(settings: DatabaseSettings, *, create: bool = True) -> Storage:
-    """Open the database, bringing an older one up to date.
+def open_storage(
+    settings: DatabaseSettings, *, create: bool = True, environment: Mapping[str, str] = os.environ
+) -> Storage:
+    """Open the database, bringing an older one up to date; the key of an encrypted one is looked for in `environment`.
 
     A missing file is made with mode 0600, its folder with 0700; with `create=False` it stands for an empty store and is
     not made. Raises StorageError: storage_corrupt, storage_read_only, storage_full, storage_busy, storage_unreachable,
-    storage_too_new, and of a server storage_refused, storage_no_database, storage_no_rights, each with `path`.
+    storage_too_new, of a server storage_refused, storage_no_database, storage_no_rights, and of encryption
+    storage_key_missing, storage_key_malformed, storage_key_wrong, storage_not_encrypted, each with `path`.
     """
+    database = _opened(settings, create=create)
+    try:
+        database.sealed = seal_of(database, encrypt=settings.encrypt, environment=environment)
+    except BaseException:
+        database.close()
+        raise
+    return Storage(database)
+
+
+def _opened(settings: DatabaseSettings, *, create: bool) -> Database:
     if settings.postgres:
         # The driver costs a file's users nothing.
         from octo_cli.storage.postgres import PostgresDatabase
 
-        return Storage(PostgresDatabase(settings))
+        return PostgresDatabase(settings)
     from octo_cli.storage.sqlite import open_file
 
-    return Storage(open_file(settings, create=create))
+    return open_file(settings, create=create)

@@ -55,7 +55,12 @@ class Checkpoints:
             thread_id,
         )
         return [
-            CheckpointRow(ns, checkpoint_id, parent_id, self._database.decode(metadata or "{}", dict[str, Any]))
+            CheckpointRow(
+                *(ns, checkpoint_id, parent_id),
+                self._database.decode(
+                    metadata or "{}", dict[str, Any], "checkpoints", "metadata", thread_id, checkpoint_id
+                ),
+            )
             for ns, checkpoint_id, parent_id, metadata in rows
         ]
 

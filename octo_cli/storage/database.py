@@ -20,6 +20,7 @@ import msgspec
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.faults import storage_errors
+from octo_cli.storage.sealing import BrokenSealError, Seal
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -50,11 +51,14 @@ class Database(ABC):
     checkpoint_tables: Mapping[str, str]
     # The schema's version before it was opened here; 0 for one that was made.
     found: int
+    # Which of their columns hold the graph's values, as the serializer wrote them.
+    checkpoint_values: Mapping[str, str]
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
         self._lock = RLock()
         self._checkpointers = 0
+        self.sealed = Seal()
 
     @abstractmethod
     def read(self, sql: str, *parameters: object) -> list[Row]:
@@ -115,20 +119,56 @@ class Database(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
-    def seal(self, text: str) -> str:
-        """`text` as a column holds it: what people wrote is encrypted where the database is."""
-        return text
+    def seal(self, text: str, *place: object) -> str:
+        """`text` as a column holds it: what people wrote is encrypted where the database is.
 
-    def unseal(self, stored: str) -> str:
+        `place` is table, column and the key of the row: `unseal` takes the text for damaged in any other.
+        """
+        return self.sealed.seal(text, *place)
+
+    def unseal(self, stored: str, *place: object) -> str:
         """The text that `seal` made `stored` of."""
-        return stored
+        try:
+            return self.sealed.unseal(stored, *place)
+        except BrokenSealError as exc:
+            raise self.damaged(*place, detail=str(exc)) from exc
 
-    def decode(self, text: str | bytes, kind: type[_T]) -> _T:
+    def decode(self, text: str | bytes, kind: type[_T], *place: object) -> _T:
         """A JSON column as `kind`; a value that is no such thing means a damaged database."""
         try:
             return msgspec.json.decode(text, type=kind)
-        except msgspec.MsgspecError as exc:
-            raise StorageError("storage_corrupt", path=self.name, detail=str(exc)) from exc
+        except (msgspec.MsgspecError, UnicodeError) as exc:
+            raise self.damaged(*place, detail=str(exc)) from exc
+
+    def decode_sealed(self, stored: str, kind: type[_T], *place: object) -> _T:
+        return self.decode(self.unseal(stored, *place), kind, *place)
+
+    def damaged(self, *place: object, detail: str) -> StorageError:
+        """What to raise about a row: `place` is table, column and the key of the row."""
+        table, column, *row = place or ("", "")
+        key = " ".join(str(part) for part in row if part not in ("", None))
+        named = f"{table}.{column} {key}: {detail}" if table else detail
+        return StorageError("storage_corrupt", path=self.name, detail=named)
+
+    def blame(self, thread_id: str, detail: str) -> StorageError:
+        """What to raise about a thread whose checkpoints cannot be read: the first row at fault, or `detail`."""
+        return next(self.broken_values(thread_id), self.damaged("checkpoints", "checkpoint", thread_id, detail=detail))
+
+    def broken_values(self, thread_id: str) -> Iterator[StorageError]:
+        """Every row of the thread's checkpoints that is not what was written there."""
+        from octo_cli.storage.sealing import unsealed
+
+        for table, column in self.checkpoint_values.items():
+            keys = self.checkpoint_tables[table].partition(", type")[0].removesuffix(", parent_checkpoint_id")
+            sql = f"SELECT type, {column}, {keys} FROM {table} WHERE thread_id = ?"
+            for kind, value, *key in self.read(sql, thread_id) if self.has_table(table) else ():
+                # PostgreSQL's saver has a row, without a value, for a channel that is empty.
+                if kind == "empty":
+                    continue
+                try:
+                    unsealed(self.sealed, str(kind), value if isinstance(value, bytes) else b"")
+                except BrokenSealError as exc:
+                    yield self.damaged(table, column, thread_id, *key, detail=str(exc))
 
     @contextmanager
     def beside_checkpointer(self) -> Iterator[None]:

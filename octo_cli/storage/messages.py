@@ -12,6 +12,7 @@ from octo_cli.storage.database import Database
 from octo_cli.wire.work import Message
 
 _START: Final = ""
+_PLACE: Final = ("octo_messages", "text")
 
 
 class Said(Struct, frozen=True):
@@ -30,7 +31,7 @@ class Messages:
 
         What another branch said stays, and is no longer current.
         """
-        chain = list(_chain(said))
+        chain = list(self._placed(said))
         with self._database.write(thread_id) as run:
             last = run(
                 "SELECT place, digest FROM octo_messages WHERE thread_id = ? AND current = 1"
@@ -54,7 +55,7 @@ class Messages:
                         " VALUES (?, ?, ?, 1, ?, ?, ?)",
                         (
                             *(thread_id, one.digest, one.place, one.message.speaker, one.message.at),
-                            self._database.seal(one.message.text),
+                            self._database.seal(one.message.text, *_PLACE, thread_id, one.digest),
                         ),
                     )
             run("UPDATE octo_threads SET indexed = 1 WHERE thread_id = ?", (thread_id,))
@@ -63,15 +64,15 @@ class Messages:
     def messages(self, thread_id: str) -> list[Message]:
         """The conversation as it stands, oldest first."""
         rows = self._database.read(
-            "SELECT speaker, text, at FROM octo_messages WHERE thread_id = ? AND current = 1 ORDER BY place", thread_id
+            "SELECT speaker, text, at, digest FROM octo_messages WHERE thread_id = ? AND current = 1 ORDER BY place",
+            thread_id,
         )
-        return [Message(speaker, self._database.unseal(text), at) for speaker, text, at in rows]
+        unseal = self._database.unseal
+        return [Message(speaker, unseal(text, *_PLACE, thread_id, digest), at) for speaker, text, at, digest in rows]
 
-
-def _chain(said: Sequence[Message]) -> Iterator[Said]:
-    from hashlib import sha256
-
-    digest = _START
-    for place, message in enumerate(said):
-        digest = sha256("\0".join((digest, message.speaker, message.at, message.text)).encode()).hexdigest()
-        yield Said(place, digest, message)
+    def _placed(self, said: Sequence[Message]) -> Iterator[Said]:
+        digest = _START
+        for place, message in enumerate(said):
+            # A short text could be guessed from a digest that needs no key.
+            digest = self._database.sealed.digest("\0".join((digest, message.speaker, message.at, message.text)))
+            yield Said(place, digest, message)

@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 
 from octo_cli.errors import StorageError, ThreadBusy, UsageError
+from octo_cli.storage import Storage
 from octo_cli.storage.database import Database, Run
 from octo_cli.storage.leases import held_threads
 from octo_cli.storage.portable import Digest, digest, parts, put
@@ -73,6 +74,10 @@ def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Di
     _refuse_taken(source, run, thread_id)
     for part in parts(source, thread_id):
         put(target, run, thread_id, part)
+    # A chain that does not hold stays as it is: a new one would make it pass for whole.
+    recorded = run("SELECT 1 FROM octo_audit WHERE thread_id = ? LIMIT 1", (thread_id,)).fetchone()
+    if recorded and Storage(source).verify_audit(thread_id) is None:
+        Storage(target).rechain(thread_id)
     if (copied := digest(target, thread_id)) != digest(source, thread_id):
         raise StorageError("copy_mismatch", path=target.name, thread=thread_id)
     return copied

@@ -18,6 +18,7 @@ from octo_cli.wire.work import Artifact, Language
 _CARD: Final = (
     "document_id, document_type, title, version, language, doc_hash, path, reserved_at, thread_id, finished_at"
 )
+_TABLE: Final = "octo_documents"
 _CARD_WIDTH: Final = len(_CARD.split(","))
 _WHOLE: Final = f"{_CARD}, fields, text"
 
@@ -64,7 +65,7 @@ class Papers:
         A second try is one whose text is the thread's newest version of the document. A text that comes back after
         another one was made is a new version. A version number that is taken already gives way to the next one.
         """
-        fields = msgspec.json.encode(draft.fields).decode()
+        fields, seal = msgspec.json.encode(draft.fields).decode(), self._database.seal
         with self._database.write(draft.document_id) as run:
             newest = run(
                 f"SELECT {_WHOLE} FROM octo_documents WHERE document_id = ? AND thread_id = ?"
@@ -76,9 +77,11 @@ class Papers:
             (free,) = run(
                 "SELECT COALESCE(MAX(version), 0) + 1 FROM octo_documents WHERE document_id = ?", (draft.document_id,)
             ).fetchone()
+            key = (draft.document_id, max(draft.version, free))
             row = (
-                *(draft.document_id, draft.document_type, draft.title, max(draft.version, free), draft.language),
-                *(draft.doc_hash, draft.path, stamp(now), draft.thread_id, None, fields, draft.text),
+                *(draft.document_id, draft.document_type, seal(draft.title, _TABLE, "title", *key), key[1]),
+                *(draft.language, draft.doc_hash, seal(draft.path, _TABLE, "path", *key), stamp(now), draft.thread_id),
+                *(None, seal(fields, _TABLE, "fields", *key), seal(draft.text, _TABLE, "text", *key)),
             )
             run(f"INSERT INTO octo_documents ({_WHOLE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return self._record(row)
@@ -105,10 +108,11 @@ class Papers:
             if row is None:
                 raise NotFound("document_not_found", ref=document_id)
             version, thread_id = row
+            elsewhere = path and self._database.seal(path, _TABLE, "path", document_id, version)
             run(
                 "UPDATE octo_documents SET finished_at = ?, path = COALESCE(?, path)"
                 " WHERE document_id = ? AND version = ? AND finished_at IS NULL",
-                (stamp(now), path, document_id, version),
+                (stamp(now), elsewhere, document_id, version),
             )
             run(
                 "UPDATE octo_threads SET documents = (SELECT COUNT(DISTINCT document_id) FROM octo_documents"
@@ -142,8 +146,11 @@ class Papers:
         return int(self._database.read(sql, document_id)[0][0])
 
     def _record(self, row: Row) -> DocumentRecord:
-        record = DocumentRecord(*row[:_CARD_WIDTH])
+        record, unseal = DocumentRecord(*row[:_CARD_WIDTH]), self._database.unseal
+        key = (record.document_id, record.version)
+        title, path = unseal(record.title, _TABLE, "title", *key), unseal(record.path, _TABLE, "path", *key)
+        record = msgspec.structs.replace(record, title=title, path=path)
         if len(row) == _CARD_WIDTH:
             return record
-        fields, text = row[_CARD_WIDTH:]
-        return msgspec.structs.replace(record, fields=self._database.decode(fields, dict[str, Any]), text=text)
+        fields = self._database.decode_sealed(row[-2], dict[str, Any], _TABLE, "fields", *key)
+        return msgspec.structs.replace(record, fields=fields, text=unseal(row[-1], _TABLE, "text", *key))

@@ -17,6 +17,7 @@ from msgspec import msgpack
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.database import Database, Run
+from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline, unsealed
 
 # The index, by thread: what orders a thread's rows. A table that is not there is left out.
 INDEX: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -28,14 +29,29 @@ INDEX: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "octo_documents": ("document_id", "version"),
         "octo_messages": ("digest",),
         "octo_summaries": ("length",),
+        "octo_recalled": ("digest",),
     }
 )
 # What each database finds out by itself: two threads may differ in it and still be the same.
-_DERIVED: Final = ("octo_messages", "octo_summaries")
+_DERIVED: Final = ("octo_messages", "octo_summaries", "octo_recalled")
 _OF_THE_DATABASE: Final = frozenset({"recency", "indexed"})
 _NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
-# Columns whose text is sealed for the database it is in.
-_SEALED: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"octo_messages": frozenset({"text"})})
+# Columns whose text is sealed for its place in the database it is in; the place is completed by the row's key.
+_SEALED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "octo_threads": ("title", "failure", "audit_head"),
+        "octo_questions": ("question",),
+        "octo_audit": ("old_value", "new_value", "detail"),
+        "octo_documents": ("title", "path", "fields", "text"),
+        "octo_messages": ("text",),
+        "octo_summaries": ("text",),
+        "octo_recalled": ("text",),
+    }
+)
+# The key of a row is its thread and what orders it there, but for these.
+_KEYS: Final = {"octo_documents": ("document_id", "version")}
+# With a key of its own each database has a chain of its own: `Audit.rechain` makes it anew.
+_CHAINED: Final = frozenset({"prev_hash", "hash", "audit_head"})
 # langgraph.checkpoint.serde.jsonplus.EXT_DELTA_SNAPSHOT: a delta channel's value, where its chain of writes begins.
 _SNAPSHOT: Final = 7
 
@@ -97,7 +113,7 @@ def put(database: Database, run: Run, thread_id: str, part: Part) -> None:
         case Line():
             _put_line(database, run, part)
         case State():
-            _FORMS[database.dialect].put(run, thread_id, part)
+            _FORMS[database.dialect].put(database, run, thread_id, part)
         case Write():
             _put_write(database, run, thread_id, part)
 
@@ -114,7 +130,7 @@ def digest(database: Database, thread_id: str) -> Digest:
 def _canonical(part: Part) -> bytes:
     """One line of JSON: names in order, bytes as their SHA-256."""
     if isinstance(part, Line):
-        values = {name: value for name, value in part.values.items() if name not in _OF_THE_DATABASE}
+        values = {name: value for name, value in part.values.items() if name not in _OF_THE_DATABASE | _CHAINED}
         return _json([part.table, values])
     if isinstance(part, Write):
         return _json([*part[:-1], _summed(part.value)])
@@ -147,24 +163,30 @@ def _lines(database: Database, thread_id: str, table: str, order: tuple[str, ...
     columns = database.columns(table)
     if not columns:
         return
-    sealed = _SEALED.get(table, ())
     sql = f"SELECT {', '.join(columns)} FROM {table} WHERE thread_id = ? ORDER BY {', '.join(order)}"
     for row in database.stream(sql, thread_id):
-        line = dict(zip(columns, row, strict=True))
-        yield Line(table, {name: database.unseal(text) if name in sealed else text for name, text in line.items()})
+        line = Line(table, dict(zip(columns, row, strict=True)))
+        yield Line(table, line.values | _changed(line, database.unseal))
 
 
 def _put_line(database: Database, run: Run, line: Line) -> None:
     columns = [name for name in database.columns(line.table) if name in line.values and name != "recency"]
     if not columns:
         return
-    sealed = _SEALED.get(line.table, ())
-    values = tuple(database.seal(line.values[name]) if name in sealed else line.values[name] for name in columns)
+    stored = line.values | _changed(line, database.seal)
+    values = tuple(stored[name] for name in columns)
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     if line.table == "octo_threads":
         # Its place among the threads that are here already: the newest of them, as the threads come in their order.
         names, marks = f"{names}, recency", f"{marks}, {_NEXT_RECENCY}"
     run(f"INSERT INTO {line.table} ({names}) VALUES ({marks})", values)
+
+
+def _changed(line: Line, change: Callable[..., str]) -> dict[str, str]:
+    """The texts of the row that are sealed, by column, sealed or unsealed by `change`."""
+    key = [line.values[name] for name in dict.fromkeys(_KEYS.get(line.table, ("thread_id", *INDEX[line.table])))]
+    texts = {name: line.values[name] for name in _SEALED.get(line.table, ()) if line.values[name] is not None}
+    return {name: change(text, line.table, name, *key) for name, text in texts.items()}
 
 
 # Checkpoints
@@ -183,9 +205,9 @@ def _whole_states(database: Database, thread_id: str) -> Iterator[State]:
         yield state
 
 
-def _put_whole(run: Run, thread_id: str, state: State) -> None:
+def _put_whole(database: Database, run: Run, thread_id: str, state: State) -> None:
     values = {channel: _unpacked(value) for channel, value in state.values.items()}
-    kind, packed = _packed({**state.frame, "channel_values": values})
+    kind, packed = _closed(database, _packed({**state.frame, "channel_values": values}))
     run(
         "INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata, type,"
         " checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -206,6 +228,9 @@ def _split_states(database: Database, thread_id: str) -> Iterator[State]:
     )
     for ns, checkpoint_id, parent_id, metadata, frame, channels, kinds, blobs in database.stream(sql, thread_id):
         with _damage(database, thread_id):
+            if not holds(database.sealed, frame, metadata):
+                raise BrokenSealError(f"{checkpoint_id}: changed")
+            metadata.pop(OUTLINE, None)
             inline = frame.pop("channel_values", None) or {}
             values = {channel: _packed(value) for channel, value in inline.items()}
             for channel, kind, blob in zip(channels or (), kinds or (), blobs or (), strict=True):
@@ -217,7 +242,7 @@ def _split_states(database: Database, thread_id: str) -> Iterator[State]:
         yield state
 
 
-def _put_split(run: Run, thread_id: str, state: State) -> None:
+def _put_split(database: Database, run: Run, thread_id: str, state: State) -> None:
     """All values lie apart, those included that LangGraph would write into the checkpoint: it reads both."""
     inline: dict[str, Any] = {}
     for channel, value in state.values.items():
@@ -229,13 +254,14 @@ def _put_split(run: Run, thread_id: str, state: State) -> None:
         run(
             "INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (thread_id, state.ns, channel, state.frame["channel_versions"].get(channel, ""), *value),
+            (thread_id, state.ns, channel, state.frame["channel_versions"].get(channel, ""), *_closed(database, value)),
         )
+    metadata = {**state.metadata, OUTLINE: outline(database.sealed, state.frame)}
     run(
         "INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, metadata, checkpoint)"
         " VALUES (?, ?, ?, ?, CAST(? AS JSONB), CAST(? AS JSONB))",
         (
-            *(thread_id, *state[:3], json.dumps(state.metadata)),
+            *(thread_id, *state[:3], json.dumps(metadata)),
             json.dumps({**state.frame, "channel_values": inline}),
         ),
     )
@@ -245,7 +271,7 @@ class _Form(NamedTuple):
     """How a saver lays out checkpoints, and where it keeps what tasks wrote."""
 
     states: Callable[[Database, str], Iterator[State]]
-    put: Callable[[Run, str, State], None]
+    put: Callable[[Database, Run, str, State], None]
     writes: str
     value: str
     collation: str
@@ -277,15 +303,20 @@ def _put_write(database: Database, run: Run, thread_id: str, write: Write) -> No
     run(
         f"INSERT INTO {form.writes} (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type,"
         f" {form.value}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (thread_id, *write[:-1], *write.value),
+        (thread_id, *write[:-1], *_closed(database, write.value)),
     )
 
 
 # Values
 
 
-def _opened(_database: Database, kind: str, value: bytes) -> Packed:
-    return kind, bytes(value)
+def _opened(database: Database, kind: str, value: bytes) -> Packed:
+    return unsealed(database.sealed, kind, bytes(value))
+
+
+def _closed(database: Database, value: Packed) -> Packed:
+    kind, packed = value
+    return f"{kind}+{database.sealed.mark}", database.sealed.pack(packed, kind)
 
 
 def _packed(value: Any) -> Packed:

@@ -12,6 +12,8 @@ from octo_cli.wire.forms import Question
 
 # One run puts its questions in the order of their steps, often at the same instant.
 _OLDEST_FIRST: Final = "ORDER BY created_at, thread_id, place"
+_ROW: Final = "thread_id, question_id, question"
+_PLACE: Final = ("octo_questions", "question")
 
 
 class Questions:
@@ -28,20 +30,20 @@ class Questions:
             stored = [_first_seen(question, known) for question in questions]
             run("DELETE FROM octo_questions WHERE thread_id = ?", (thread_id,))
             for place, question in enumerate(stored):
-                _insert(run, thread_id, question, known, place)
+                self._insert(run, thread_id, question, known, place)
             run("UPDATE octo_threads SET pending = ? WHERE thread_id = ?", (len(stored), thread_id))
         return stored
 
     def questions(self, thread_id: str | None = None) -> list[Question]:
         """Oldest first, of one thread or of all."""
         if thread_id is None:
-            return self._decoded(self._database.read(f"SELECT question FROM octo_questions {_OLDEST_FIRST}"))
-        sql = f"SELECT question FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
+            return self._decoded(self._database.read(f"SELECT {_ROW} FROM octo_questions {_OLDEST_FIRST}"))
+        sql = f"SELECT {_ROW} FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
         return self._decoded(self._database.read(sql, thread_id))
 
     def due_questions(self, now: datetime) -> list[Question]:
         """Those whose `expires_at` has passed and which nobody has marked yet, oldest first."""
-        sql = f"SELECT question FROM octo_questions WHERE expires_at <= ? AND timed_out_at IS NULL {_OLDEST_FIRST}"
+        sql = f"SELECT {_ROW} FROM octo_questions WHERE expires_at <= ? AND timed_out_at IS NULL {_OLDEST_FIRST}"
         return self._decoded(self._database.read(sql, stamp(now)))
 
     def mark_timed_out(self, question_id: str, now: datetime, *, thread_id: str | None = None) -> bool:
@@ -59,12 +61,26 @@ class Questions:
 
     def _known(self, run: Run, thread_id: str, ids: set[str]) -> dict[str, tuple[Question, str | None]]:
         """Those of `ids` that are open already, by id, each with when it was marked as timed out."""
-        sql = "SELECT question, timed_out_at, question_id FROM octo_questions WHERE thread_id = ?"
-        rows = [row for row in run(sql, (thread_id,)).fetchall() if row[2] in ids]
-        return {row[2]: (question, row[1]) for question, row in zip(self._decoded(rows), rows, strict=True)}
+        sql = f"SELECT {_ROW}, timed_out_at FROM octo_questions WHERE thread_id = ?"
+        rows = [row for row in run(sql, (thread_id,)).fetchall() if row[1] in ids]
+        return {row[1]: (question, row[3]) for question, row in zip(self._decoded(rows), rows, strict=True)}
 
     def _decoded(self, rows: Sequence[Row]) -> list[Question]:
-        return [self._database.decode(row[0], Question) for row in rows]
+        return [self._database.decode_sealed(row[2], Question, *_PLACE, *row[:2]) for row in rows]
+
+    def _insert(
+        self, run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]], place: int
+    ) -> None:
+        _, timed_out_at = known.get(question.id, (None, None))
+        text = msgspec.json.encode(question).decode()
+        run(
+            "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, place,"
+            " question) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(thread_id, question.id, restamp(question.created_at), restamp(question.expires_at or "") or None),
+                *(timed_out_at, place, self._database.seal(text, *_PLACE, thread_id, question.id)),
+            ),
+        )
 
 
 def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]]) -> Question:
@@ -72,17 +88,3 @@ def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]
         return question
     first, _ = known[question.id]
     return msgspec.structs.replace(question, created_at=first.created_at, expires_at=first.expires_at)
-
-
-def _insert(
-    run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]], place: int
-) -> None:
-    _, timed_out_at = known.get(question.id, (None, None))
-    run(
-        "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, place,"
-        " question) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(thread_id, question.id, restamp(question.created_at), restamp(question.expires_at or "") or None),
-            *(timed_out_at, place, msgspec.json.encode(question).decode()),
-        ),
-    )

@@ -164,6 +164,14 @@ CREATE TABLE octo_summaries (
 ALTER TABLE octo_threads ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 """
 
+# Where a thread's audit chain ends, once more: cut off with its head, it is missed here. "seq:hash", sealed.
+_AUDIT: Final = """
+ALTER TABLE octo_threads ADD COLUMN audit_head TEXT NOT NULL DEFAULT '0:';
+UPDATE octo_threads SET audit_head = COALESCE(
+    (SELECT seq || ':' || hash FROM octo_audit_heads WHERE octo_audit_heads.thread_id = octo_threads.thread_id), '0:');
+CREATE INDEX octo_audit_document ON octo_audit (document_id);
+"""
+
 
 class Migration(NamedTuple):
     """`both` in either dialect, then what only one of them is told."""
@@ -179,7 +187,7 @@ MIGRATIONS: Final = (
     Migration(_FIRST),
     Migration(_USAGE),
     Migration(_MODEL),
-    Migration(_PLACES + _PROPERTIES + _MESSAGES + _MEMORY),
+    Migration(_PLACES + _PROPERTIES + _MESSAGES + _MEMORY + _AUDIT),
 )
 VERSION: Final = len(MIGRATIONS)
 # A bare LangGraph saver's file may become Octo's.

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from octo_cli.errors import NotFound, UsageError
+from octo_cli.storage.audit import NO_ENTRIES
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, refuse_if_held
 from octo_cli.storage.moments import stamp
@@ -36,6 +37,7 @@ _SETS: Final = {
     "model": "model = ?",
 }
 _JSON: Final = frozenset({"failure", "turn_usage", "past_usage"})
+_TABLE: Final = "octo_threads"
 _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
     *("octo_summaries", "octo_threads"),
@@ -95,9 +97,13 @@ class Threads:
             if run("SELECT 1 FROM octo_threads WHERE thread_id = ?", (thread_id,)).fetchone():
                 raise UsageError("thread_exists", ref=thread_id)
             run(
-                "INSERT INTO octo_threads (thread_id, title, status, user_name, created_at, updated_at, recency)"
-                f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_RECENCY})",
-                (thread_id, record.title, record.status, user, at, at),
+                "INSERT INTO octo_threads"
+                " (thread_id, title, status, user_name, created_at, updated_at, audit_head, recency)"
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, {_NEXT_RECENCY})",
+                (
+                    *(thread_id, self._seal_own("title", record.title, thread_id), record.status, user, at, at),
+                    self._seal_own("audit_head", NO_ENTRIES, thread_id),
+                ),
             )
         return record
 
@@ -105,11 +111,11 @@ class Threads:
         rows = self._database.read(f"SELECT {_COLUMNS} FROM octo_threads WHERE thread_id = ?", thread_id)
         if not rows:
             return None
-        record = ThreadRecord(*rows[0])
+        record = self._thread(rows[0])
         # Asking after an owner means asking the system about a process: only for who needs it.
         if record.status != "running":
             return record
-        return _shown(rows, held_threads(self._database, now or self._database.now()))[0]
+        return _shown([record], held_threads(self._database, now or self._database.now()))[0]
 
     def thread_details(self, thread_id: str) -> ThreadDetails | None:
         rows = self._database.read(
@@ -124,10 +130,10 @@ class Threads:
         return ThreadDetails(
             graph_version,
             active_seconds,
-            decode(failure, dict[str, Any]) if failure else None,
+            self._database.decode_sealed(failure, dict[str, Any], _TABLE, "failure", thread_id) if failure else None,
             bool(titled_by_user),
-            decode(turn, dict[str, Usage]),
-            decode(past, Usage) if past else None,
+            decode(turn, dict[str, Usage], _TABLE, "turn_usage", thread_id),
+            decode(past, Usage, _TABLE, "past_usage", thread_id) if past else None,
             model,
         )
 
@@ -145,7 +151,7 @@ class Threads:
         if limit is not None and status != "running":
             # Of the rows read, at most those being run now are shown under another status.
             sql, values = f"{sql} LIMIT ?", (*values, limit + len(held))
-        shown = _shown(self._database.read(sql, *values), held)
+        shown = _shown([self._thread(row) for row in self._database.read(sql, *values)], held)
         return list(islice((record for record in shown if status in (None, record.status)), limit))
 
     def abandoned(self, *, now: datetime | None = None) -> list[str]:
@@ -177,7 +183,8 @@ class Threads:
         if "status" in given:
             given.setdefault("failure", None)
         sets = ", ".join(["updated_at = ?", f"recency = {_NEXT_RECENCY}", *(_SETS[name] for name in given)])
-        values = (stamp(now), *(_column(name, value) for name, value in given.items()), thread_id)
+        columns = (self._column(thread_id, name, value) for name, value in given.items())
+        values = (stamp(now), *columns, thread_id)
         with self._database.write(thread_id) as run:
             _one_row(run(f"UPDATE octo_threads SET {sets} WHERE thread_id = ?", values).rowcount, thread_id)
 
@@ -186,7 +193,7 @@ class Threads:
         with self._database.write(thread_id) as run:
             renamed = run(
                 "UPDATE octo_threads SET title = ?, titled_by_user = 1 WHERE thread_id = ?",
-                (normalize("NFC", title), thread_id),
+                (self._seal_own("title", normalize("NFC", title), thread_id), thread_id),
             )
             _one_row(renamed.rowcount, thread_id)
 
@@ -205,6 +212,10 @@ class Threads:
     def _matching(self, ref: str) -> list[Row]:
         # A range, since LIKE would ignore case and so the index. All ids are ASCII: "\x7f" comes after any of them.
         low, high = (ref, f"{ref}\x7f") if len(ref) >= PREFIX else ("", "")
+        if self._database.sealed.encrypts:
+            # No two sealed titles are alike: they have to be opened to be compared.
+            named = (row for row in self._newest(None) if row[1] == ref != "" or low <= row[0] < high)
+            return list(islice(named, _NAMED))
         return self._database.read(
             "SELECT thread_id, title FROM octo_threads WHERE (title = ? AND title <> '')"
             " OR (thread_id >= ? AND thread_id < ?) ORDER BY recency DESC LIMIT ?",
@@ -219,8 +230,25 @@ class Threads:
         close = get_close_matches(ref, named, n=_NAMED, cutoff=0.5)
         return list({named[name][0]: named[name] for name in close}.values())
 
-    def _newest(self, count: int) -> list[Row]:
-        return self._database.read("SELECT thread_id, title FROM octo_threads ORDER BY recency DESC LIMIT ?", count)
+    def _newest(self, count: int | None) -> list[Row]:
+        limit, values = ("", ()) if count is None else (" LIMIT ?", (count,))
+        rows = self._database.read(f"SELECT thread_id, title FROM octo_threads ORDER BY recency DESC{limit}", *values)
+        return [(thread_id, self._database.unseal(title, _TABLE, "title", thread_id)) for thread_id, title in rows]
+
+    def _thread(self, row: Row) -> ThreadRecord:
+        thread_id, title, *rest = row
+        return ThreadRecord(thread_id, self._database.unseal(title, _TABLE, "title", thread_id), *rest)
+
+    def _column(self, thread_id: str, name: str, value: object) -> object:
+        if name == "title" and isinstance(value, str):
+            return self._seal_own(name, normalize("NFC", value), thread_id)
+        if name not in _JSON or value is None:
+            return value
+        text = msgspec.json.encode(value).decode()
+        return self._seal_own(name, text, thread_id) if name == "failure" else text
+
+    def _seal_own(self, column: str, text: str, thread_id: str) -> str:
+        return self._database.seal(text, _TABLE, column, thread_id)
 
 
 def _listing(status: ThreadStatus | None, user: str | None) -> tuple[str, tuple[object, ...]]:
@@ -237,20 +265,13 @@ def _listing(status: ThreadStatus | None, user: str | None) -> tuple[str, tuple[
     return f"SELECT {_COLUMNS} FROM octo_threads{where} ORDER BY recency DESC", tuple(values)
 
 
-def _shown(rows: Sequence[Row], held: set[str]) -> list[ThreadRecord]:
-    records = (ThreadRecord(*row) for row in rows)
+def _shown(records: Sequence[ThreadRecord], held: set[str]) -> list[ThreadRecord]:
     return [
         msgspec.structs.replace(record, status="active")
         if record.status == "running" and record.thread_id not in held
         else record
         for record in records
     ]
-
-
-def _column(name: str, value: object) -> object:
-    if name in _JSON and value is not None:
-        return msgspec.json.encode(value).decode()
-    return normalize("NFC", value) if name == "title" and isinstance(value, str) else value
 
 
 def _one_row(rows: int, thread_id: str) -> None:

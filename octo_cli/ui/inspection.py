@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
+
+import msgspec
 
 from octo_cli.i18n import Language, Words
 from octo_cli.ui.lists import category, short_ids
 from octo_cli.ui.moments import ago, clock_time
 from octo_cli.ui.plain import how_to_answer
 from octo_cli.ui.sanitise import one_line, visible
-from octo_cli.wire.inspection import CheckpointRecord, Inspection
+from octo_cli.wire.inspection import AuditChain, AuditRecord, CheckpointRecord, Inspection
 from octo_cli.wire.work import AgentRecord, Plan, ToolRecord, Usage
+
+# "sha256:" and enough to tell one text from another.
+_SHORT_HASH: Final = 19
 
 
 def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[str]:
@@ -30,6 +36,35 @@ def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[s
         yield from ("", f"{say('inspect.usage')}: {_usage(found.usage, say)}")
     for question in found.interrupts:
         yield from ("", *how_to_answer(question, say))
+
+
+def audit_lines(
+    records: Sequence[AuditRecord], chains: Sequence[AuditChain], now: datetime, say: Words
+) -> Iterator[str]:
+    """Who did what when, oldest first, and of every chain whether it holds."""
+    for record in records:
+        key = f"audit.{record.event}"
+        event = say(key) if say.has(key) else one_line(record.event)
+        told = "  ".join(filter(None, (_change(record), (record.doc_hash or "")[:_SHORT_HASH])))
+        yield f"{clock_time(record.at, now)}  {one_line(record.actor)}  {event}  {told}".rstrip()
+    yield from ("",) if records else ()
+    for chain in chains:
+        if chain.broken_at is None:
+            yield say("audit.verified", thread=chain.thread_id, count=chain.entries)
+
+
+def _change(record: AuditRecord) -> str:
+    """What became of a field; else whatever the entry tells besides."""
+    if record.field is None:
+        return _value(record.detail) if record.detail else ""
+    before = "" if record.old is None else f"{_value(record.old)} → "
+    return f"{one_line(record.field)}: {before}{_value(record.new)}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{one_line(str(name))}: {_value(item)}" for name, item in value.items())
+    return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 
 def agent_page(record: AgentRecord, tools: Sequence[ToolRecord], language: Language, say: Words) -> Iterator[str]:

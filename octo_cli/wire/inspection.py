@@ -1,4 +1,6 @@
-"""A thread laid open: what was said, planned, asked and made, and every checkpoint on the way."""
+"""A thread laid open: what was said, planned, asked and made, every checkpoint on the way, and the audit log."""
+
+from typing import Any
 
 from msgspec import Struct
 
@@ -35,3 +37,31 @@ class Inspection(Struct, frozen=True):
     answer: str = ""
     # Of all turns together; None when no model was asked.
     usage: Usage | None = None
+
+
+class AuditRecord(Struct, frozen=True):
+    """One thing that happened, as the audit log has it. `old`, `new` and `detail` are JSON values; `hash` is the link
+    to it that the next entry holds."""
+
+    seq: int
+    thread_id: str
+    at: str
+    actor: str
+    event: str
+    document_id: str | None
+    step_id: str | None
+    field: str | None
+    old: Any
+    new: Any
+    doc_hash: str | None
+    checkpoint_id: str | None
+    detail: Any
+    hash: str
+
+
+class AuditChain(Struct, frozen=True):
+    """A thread's audit log as a whole; `broken_at` is the first entry that is not what was recorded."""
+
+    thread_id: str
+    entries: int
+    broken_at: int | None

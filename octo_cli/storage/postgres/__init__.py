@@ -15,11 +15,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
+from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.postgres.faults import is_lost, may_come_back
 from octo_cli.storage.schema import VERSION, bring_up_to_date, refuse_newer
+from octo_cli.storage.sealing import holds
 
 if TYPE_CHECKING:
     from octo_cli.storage.postgres.saver import PooledSaver
@@ -51,6 +53,8 @@ class PostgresDatabase(Database):
             "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
         }
     )
+
+    checkpoint_values = MappingProxyType({"checkpoint_blobs": "blob", "checkpoint_writes": "blob"})
 
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
@@ -143,10 +147,17 @@ class PostgresDatabase(Database):
         with self.write() as run:
             run("SELECT version FROM octo_schema", ()).fetchall()
 
+    def broken_values(self, thread_id: str) -> Iterator[StorageError]:
+        yield from super().broken_values(thread_id)
+        sql = "SELECT checkpoint, metadata, checkpoint_ns, checkpoint_id FROM checkpoints WHERE thread_id = ?"
+        for checkpoint, metadata, *key in self.read(sql, thread_id) if self.has_table("checkpoints") else ():
+            if not holds(self.sealed, checkpoint, metadata):
+                yield self.damaged("checkpoints", "checkpoint", thread_id, *key, detail="changed")
+
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver
 
-        return open_saver(self.settings)
+        return open_saver(self)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

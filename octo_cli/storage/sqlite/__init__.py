@@ -42,6 +42,8 @@ class SqliteDatabase(Database):
         }
     )
 
+    checkpoint_values = MappingProxyType({"checkpoints": "checkpoint", "writes": "value"})
+
     def __init__(self, path: Path, location: str, *, timeout: float) -> None:
         super().__init__(str(path))
         self.path = path
@@ -124,7 +126,7 @@ class SqliteDatabase(Database):
     def open_saver(self) -> AbstractAsyncContextManager["WholeWritesSaver"]:
         from octo_cli.storage.sqlite.saver import open_saver
 
-        return open_saver(self.location, busy_timeout=self.timeout)
+        return open_saver(self)
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
@@ -26,16 +26,22 @@ from langgraph.checkpoint.serde.types import ERROR
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from octo_cli.storage.serializer import SealedSerializer, TellsDamage
+
+if TYPE_CHECKING:
+    from octo_cli.storage.sqlite import SqliteDatabase
+
 _T = TypeVar("_T")
 
 
 @asynccontextmanager
-async def open_saver(location: str, *, busy_timeout: float) -> AsyncIterator["WholeWritesSaver"]:
-    """`busy_timeout` is how many seconds another writer is waited for."""
-    connection = _Connection(partial(sqlite3.connect, location, timeout=busy_timeout), iter_chunk_size=64)
+async def open_saver(database: "SqliteDatabase") -> AsyncIterator["WholeWritesSaver"]:
+    connect = partial(sqlite3.connect, database.location, timeout=database.timeout)
+    connection = _Connection(connect, iter_chunk_size=64)
     try:
         async with connection:
-            saver = WholeWritesSaver(connection)
+            saver = _Saver(connection, serde=SealedSerializer(database.sealed))
+            saver.blame = database.blame
             await saver.setup()
             await connection.execute("PRAGMA synchronous = NORMAL")
             yield saver
@@ -69,8 +75,8 @@ class _Connection(aiosqlite.Connection):
 class WholeWritesSaver(AsyncSqliteSaver):
     """Each write is committed or rolled back before its caller goes on, cancelled or not. Each read is one visit."""
 
-    def __init__(self, connection: _Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: _Connection, *, serde: SealedSerializer) -> None:
+        super().__init__(connection, serde=serde)
         self._visit = connection.visit
         self._reader = connection.reader()
 
@@ -126,6 +132,10 @@ class WholeWritesSaver(AsyncSqliteSaver):
             async with self.lock:
                 await self.conn.rollback()
             raise
+
+
+class _Saver(TellsDamage, WholeWritesSaver):
+    """What runs are given."""
 
 
 def _without_half_results(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:

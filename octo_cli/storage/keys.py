@@ -1,0 +1,66 @@
+"""Which seal a database has: it remembers that it is encrypted, and by what its key is known; the key lies elsewhere.
+
+`database.encrypt` decides for a database that holds nothing yet, and refuses a plain one that does. One that is
+encrypted says so itself, whatever the setting.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from octo_cli.errors import StorageError
+from octo_cli.storage.database import Database
+from octo_cli.storage.sealing import Seal, locked, read_key, read_lock, unlocked
+
+if TYPE_CHECKING:
+    from octo_cli.storage.sealing import Lock
+
+_PROPERTY: Final = "encryption"
+_TABLES: Final = ("octo_threads", "octo_audit", "octo_documents", "checkpoints", "store")
+
+
+def seal_of(database: Database, *, encrypt: bool, environment: Mapping[str, str]) -> Seal:
+    """Raises StorageError storage_key_missing, storage_key_malformed, storage_key_wrong, storage_not_encrypted."""
+    lock = _lock(database)
+    if lock is None and not encrypt:
+        return Seal()
+    if lock is None and _holds_something(database):
+        raise StorageError("storage_not_encrypted", path=database.name)
+    key = _key(database, environment)
+    seal = unlocked(lock or _made(database, key), key)
+    if seal is None:
+        raise StorageError("storage_key_wrong", path=database.name)
+    return seal
+
+
+def _lock(database: Database) -> "Lock | None":
+    rows = database.read("SELECT value FROM octo_properties WHERE name = ?", _PROPERTY)
+    if not rows:
+        return None
+    if (lock := read_lock(rows[0][0])) is None:
+        raise database.damaged("octo_properties", "value", _PROPERTY, detail="no lock")
+    return lock
+
+
+def _made(database: Database, key: bytes) -> "Lock":
+    """The lock of a new database: of several processes that begin it together, one makes it."""
+    with database.write(_PROPERTY) as run:
+        if (there := _lock(database)) is not None:
+            return there
+        lock = locked(key)
+        run("INSERT INTO octo_properties (name, value) VALUES (?, ?)", (_PROPERTY, lock.text))
+    return lock
+
+
+def _holds_something(database: Database) -> bool:
+    return any(database.read(f"SELECT 1 FROM {name} LIMIT 1") for name in _TABLES if database.has_table(name))
+
+
+def _key(database: Database, environment: Mapping[str, str]) -> bytes:
+    from octo_cli.credentials import DATABASE, find
+
+    found = find(DATABASE, environment)
+    if found is None:
+        raise StorageError("storage_key_missing", path=database.name)
+    if (key := read_key(found.secret)) is None:
+        raise StorageError("storage_key_malformed", path=database.name)
+    return key
