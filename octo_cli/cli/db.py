@@ -29,7 +29,7 @@ def info(ctx: typer.Context) -> None:
     caller: Caller = ctx.obj
     settings = caller.settings.database
     with open_storage(settings, create=False) as storage:
-        found = storage.info(encrypted=settings.encrypt)
+        found = storage.info()
     if caller.flags.get("json"):
         print_json({"database": found})
     else:

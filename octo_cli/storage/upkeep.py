@@ -56,7 +56,7 @@ class Upkeep:
         """For what moves whole databases."""
         return self._database
 
-    def info(self, *, encrypted: bool = False) -> DatabaseInfo:
+    def info(self) -> DatabaseInfo:
         read = self._database.read
         counted = {name: table for name, table in _COUNTED.items() if self._database.has_table(table)}
         ((oldest, newest),) = read("SELECT MIN(created_at), MAX(updated_at) FROM octo_threads")
@@ -64,7 +64,7 @@ class Upkeep:
             name=self._database.name,
             software=self._database.software(),
             schema=VERSION,
-            encrypted=encrypted,
+            encrypted=self._database.sealed.encrypts,
             sizes=self._database.sizes(),
             free=self._free(),
             threads=self._by_status(),
