@@ -150,7 +150,8 @@ def _opened(caller: Caller) -> Storage:
     settings = caller.settings.database
     if not settings.postgres and not settings.sqlite.exists():
         raise NotFound("database_missing", path=settings.name)
-    return open_storage(settings)
+    # It says itself whether it is encrypted; what the settings ask for is what a new one becomes.
+    return open_storage(settings._replace(encrypt=False))
 
 
 def _target(caller: Caller, to: str) -> DatabaseSettings:

@@ -65,7 +65,8 @@ def back_up(storage: Storage, settings: DatabaseSettings, file: Path, *, replace
         with storage_errors(str(file)):
             if isinstance(database, SqliteDatabase):
                 _copy_pages(database, part)
-            with open_storage(settings._replace(postgres=None, sqlite=part)) as archive:
+            encrypt = database.sealed.encrypts
+            with open_storage(settings._replace(postgres=None, sqlite=part, encrypt=encrypt)) as archive:
                 if database.dialect != "sqlite":
                     moving.copy(database, archive.database, None, running=True)
                 threads, broken = _chains(archive)
@@ -153,7 +154,7 @@ def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
             shutil.copyfile(file, copy)
         with storage_errors(str(file)), closing(sqlite3.connect(copy)) as archive:
             _refuse_unfit(archive, file)
-        with open_storage(settings._replace(postgres=None, sqlite=copy)) as storage:
+        with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
             yield storage
 
 

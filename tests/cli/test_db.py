@@ -11,6 +11,7 @@ import pytest
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import open_storage
+from octo_cli.storage.sealing import new_key
 from tests.conftest import PROGRAM, Octo
 from tests.storage.releases import unpacked
 
@@ -181,3 +182,17 @@ def test_a_changed_audit_log_is_told_by_its_backup(filled: Octo) -> None:
     said = filled("db", "backup", "b.db", "--json")
     assert (said.status, said.json["broken_chains"]) == (0, ["finished"])
     assert "finished" in said.err
+
+
+def test_a_plain_database_becomes_an_encrypted_one_and_its_backup_is_encrypted_too(filled: Octo) -> None:
+    plain = filled("db", "copy", "--to", "plain.db", "--json").json
+    filled.environment |= {"OCTO_ENCRYPTION_KEY": new_key()}
+    assert filled("config", "set", "database.encrypt", "true").status == 0
+    sealed = filled("db", "copy", "--to", "sealed.db", "--json").json
+    assert sealed["checksum"] == plain["checksum"]
+    assert filled("--sqlite", "sealed.db", "db", "backup", "b.db").status == 0
+    for name, found in (("plain.db", True), ("sealed.db", False), ("b.db", False)):
+        assert ("홍길동".encode() in (filled.folder / name).read_bytes()) is found, name
+    assert filled("--sqlite", "new.db", "db", "restore", "b.db", "--json").json["checksum"] == plain["checksum"]
+    del filled.environment["OCTO_ENCRYPTION_KEY"]
+    assert filled("--sqlite", "newer.db", "db", "restore", "b.db").status == 5
