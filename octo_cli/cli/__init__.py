@@ -34,6 +34,7 @@ _AGENTS: Final = "octo_cli.cli.agents"
 _MEMORY: Final = "octo_cli.cli.memory"
 _CONFIG: Final = "octo_cli.cli.config"
 _AUTH: Final = "octo_cli.cli.auth"
+_DB: Final = "octo_cli.cli.db"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
     "chat": Entry(_TALK, "chat", (spending, recalling)),
@@ -82,6 +83,16 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "set": Entry(_AUTH, "set_key", (data,)),
             "status": Entry(_AUTH, "status", (data,)),
             "remove": Entry(_AUTH, "remove", (data,)),
+        }
+    ),
+    "db": Branch(
+        {
+            "info": Entry(_DB, "info", (data,)),
+            "upgrade": Entry(_DB, "upgrade", (data,)),
+            "backup": Entry(_DB, "backup", (data,)),
+            "restore": Entry(_DB, "restore", (data,)),
+            "copy": Entry(_DB, "copy", (data,)),
+            "vacuum": Entry(_DB, "vacuum", (data,)),
         }
     ),
     "doctor": Entry("octo_cli.cli.doctor", "doctor", (data,)),

@@ -27,6 +27,7 @@ from octo_cli.ui.cells import pad, width, wrap
 from octo_cli.ui.problems import worded
 from octo_cli.ui.sanitise import one_line
 from octo_cli.ui.style import Style, style_for
+from octo_cli.values.sizes import size
 
 Level = Literal["ok", "warning", "error"]
 
@@ -180,7 +181,7 @@ def _disk(visit: Visit) -> Iterator[Finding]:
     folder = _existing(octo_folders(visit.environment).data)
     free = shutil.disk_usage(folder).free
     level: Level = "error" if free < _NO_SPACE else "warning" if free < _LITTLE_SPACE else "ok"
-    yield visit.finds(level, "disk_ok" if level == "ok" else "disk_little", free=_size(free), folder=folder)
+    yield visit.finds(level, "disk_ok" if level == "ok" else "disk_little", free=size(free), folder=folder)
     for place in dict.fromkeys(octo_folders(visit.environment)):
         if not os.access(_existing(place), os.W_OK):
             yield visit.finds("error", "disk_unwritable", folder=_existing(place))
@@ -222,7 +223,7 @@ def _database(visit: Visit) -> Iterator[Finding]:
     if settings.postgres:
         yield visit.finds("ok", "database_server", path=settings.name)
     else:
-        yield visit.finds("ok", "database_ok", path=path, size=_size(path.stat().st_size))
+        yield visit.finds("ok", "database_ok", path=path, size=size(path.stat().st_size))
         yield from _readable_by_others(visit, path)
     if visit.deep:
         yield visit.finds("ok", "database_whole")
@@ -393,11 +394,3 @@ def _installed(module: str) -> bool:
 def _existing(folder: Path) -> Path:
     """The folder, or what is above it and exists: where it would be made."""
     return next(place for place in (folder, *folder.parents) if place.exists())
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

@@ -25,12 +25,14 @@ from octo_cli.storage.pruning import Pruning, Thinned
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.searching import Searching
 from octo_cli.storage.threads import ThreadDetails
+from octo_cli.storage.upkeep import DatabaseInfo, Upkeep
 
 __all__ = [
     "TTL",
     "AuditEntry",
     "AuditRow",
     "CheckpointRow",
+    "DatabaseInfo",
     "DocumentDraft",
     "DocumentRecord",
     "Earlier",
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 
-class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, Checkpoints, Pruning):
+class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, Checkpoints, Pruning, Upkeep):
     """One open database. A context manager; every error that is the database's is a StorageError with its path."""
 
     def __init__(self, database: Database) -> None:

@@ -74,6 +74,8 @@ class Database(ABC):
     # LangGraph's tables here, each with all its columns but `thread_id`.
     checkpoint_tables: Mapping[str, str]
     text_index: TextIndex
+    # The schema's version before it was opened here; 0 for one that was made.
+    found: int
     # Which of their columns hold the graph's values, as the serializer wrote them.
     checkpoint_values: Mapping[str, str]
 
@@ -99,15 +101,47 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
+        """While this is open, this thread reads the database as it was at one moment."""
+
+    @abstractmethod
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        """The rows of one statement, fetched as they are asked for; inside `snapshot` or `write`."""
+
+    @abstractmethod
     def has_table(self, name: str) -> bool: ...
+
+    @abstractmethod
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The table's columns in alphabetical order; none if there is no such table."""
+
+    @abstractmethod
+    def same_as(self, other: "Database") -> bool:
+        """Whether both are one database under two names."""
+
+    @abstractmethod
+    def software(self) -> str:
+        """What keeps it, with its version."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Bytes: "total", then what it is made of."""
 
     @abstractmethod
     def now(self) -> datetime:
         """Real time, the same for everyone who shares the database; never `OCTO_NOW`."""
 
     @abstractmethod
+    def shrink(self) -> bool:
+        """Give the room of what was deleted back to the disk; False when the disk is too full for that."""
+
+    @abstractmethod
     def check(self) -> None:
         """Look at all there is and write once. Raises StorageError when the database is not sound."""
+
+    @abstractmethod
+    def make_checkpoint_tables(self) -> None:
+        """LangGraph's tables here, or what its own migrations make of older ones."""
 
     @abstractmethod
     def open_saver(self) -> AbstractAsyncContextManager["BaseCheckpointSaver[str]"]:
@@ -124,10 +158,6 @@ class Database(ABC):
     @abstractmethod
     def drop_unnamed(self, run: Run, thread_id: str) -> None:
         """Remove what lies beside the thread's checkpoints and none of them names any more."""
-
-    @abstractmethod
-    def shrink(self) -> bool:
-        """Give the room of what was deleted back to the disk; False when the disk is too full for that."""
 
     @abstractmethod
     def close(self) -> None: ...

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 Level = Literal["error", "warning", "info"]
 Provenance = Literal["extracted", "user", "default", "llm", "imported", "none"]
@@ -151,7 +152,12 @@ class Question(Struct, frozen=True):
     created_at: str = ""
     expires_at: str | None = None
     on_timeout: OnTimeout = "defer"
-    tool: str | UnsetType = UNSET
+    tool: str | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        # A question that an older Octo put says null.
+        if self.tool is None:
+            force_setattr(self, "tool", UNSET)
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

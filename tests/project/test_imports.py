@@ -50,6 +50,7 @@ OF_AN_AGENT = ("duckdb", "numpy", "matplotlib", "plotext", "openpyxl", "trafilat
         (["config", "get", "model"], HEAVY),
         (["auth", "status"], HEAVY),
         (["doctor"], (*HEAVY, "httpx")),
+        (["db", "info"], (*HEAVY, "asyncio")),
         (["ask", "안녕하세요"], (*OF_A_MODEL, *OF_AN_AGENT)),
         (["ask", "-f", "json", "프랑스의 수도는 어디인가요?"], (*OF_A_MODEL, *OF_AN_AGENT)),
         (["inbox", "--json"], ("pydantic", "langgraph", "langchain_core", "rich", "prompt_toolkit", "jinja2")),

@@ -35,6 +35,8 @@ _T = TypeVar("_T")
 
 # Any number will do, as long as every Octo takes the same: whoever holds its lock sets the database up.
 _SETUP: Final = 0x0C70
+# Rows fetched at a time: a row may hold a whole conversation.
+_FETCHED: Final = 50
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 # Unless the address says otherwise: a peer that vanished without a word is noticed within a minute.
 _DEFAULTS: Final = {
@@ -83,7 +85,7 @@ class PostgresDatabase(Database):
         with storage_errors(self.name):
             self._connection = connected(settings)
             try:
-                set_up(self._connection, self.name)
+                self.found = set_up(self._connection, self.name)
             except BaseException:
                 self._connection.close()
                 raise
@@ -111,12 +113,59 @@ class PostgresDatabase(Database):
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with self._taken():
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            self._over_a_live_one(lambda connection: connection.execute(begin))
+            try:
+                yield
+            finally:
+                with suppress(psycopg.Error):
+                    self._connection.execute("ROLLBACK")
+
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        with storage_errors(self.name), self._connection.cursor(name="octo_stream") as rows:
+            rows.itersize = _FETCHED
+            rows.execute(_dialect(sql), parameters)
+            yield from rows
+
     def has_table(self, name: str) -> bool:
         return self.read("SELECT to_regclass(?) IS NOT NULL", name) == [(True,)]
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        sql = (
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+            " AND attgenerated = ''"
+        )
+        return tuple(sorted(str(row[0]) for row in self.read(sql, table)))
+
+    def same_as(self, other: Database) -> bool:
+        # Addresses can be written in many ways; no two servers started in the same microsecond.
+        sql = "SELECT pg_postmaster_start_time(), current_database(), current_schema()"
+        return isinstance(other, PostgresDatabase) and self.read(sql) == other.read(sql)
+
+    def software(self) -> str:
+        return f"PostgreSQL {self._connection.info.parameter_status('server_version')}"
+
+    def sizes(self) -> dict[str, int]:
+        ((total,),) = self.read("SELECT pg_database_size(current_database())")
+        tables = self.read(
+            "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC, 1"
+        )
+        return {"total": int(total), **{str(name): int(size) for name, size in tables}}
 
     def now(self) -> datetime:
         ((moment,),) = self.read("SELECT clock_timestamp()")
         return moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.now(UTC)
+
+    def shrink(self) -> bool:
+        with self._taken(), closing(connected(self.settings)) as connection:
+            # It takes as long as there is much to look through.
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("VACUUM")
+        return True
 
     def check(self) -> None:
         with self.write() as run:
@@ -128,6 +177,12 @@ class PostgresDatabase(Database):
         for checkpoint, metadata, *key in self.read(sql, thread_id) if self.has_table("checkpoints") else ():
             if not holds(self.sealed, checkpoint, metadata):
                 yield self.damaged("checkpoints", "checkpoint", thread_id, *key, detail="changed")
+
+    def make_checkpoint_tables(self) -> None:
+        from octo_cli.storage.postgres.saver import make_tables
+
+        with storage_errors(self.name):
+            make_tables(self.settings)
 
     def open_saver(self) -> AbstractAsyncContextManager["PooledSaver"]:
         from octo_cli.storage.postgres.saver import open_saver
@@ -158,13 +213,6 @@ class PostgresDatabase(Database):
             " CROSS JOIN LATERAL jsonb_each_text(c.checkpoint -> 'channel_versions') v WHERE c.thread_id = ?)",
             (thread_id, thread_id),
         )
-
-    def shrink(self) -> bool:
-        with self._taken(), closing(connected(self.settings)) as connection:
-            # It takes as long as there is much to look through.
-            connection.execute("SET statement_timeout = 0")
-            connection.execute("VACUUM")
-        return True
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
@@ -232,13 +280,14 @@ def session(settings: DatabaseSettings) -> str:
     return f"SELECT {', '.join(told)}"
 
 
-def set_up(connection: Connection, name: str) -> None:
-    """Bring the schema to `VERSION`, once, however many processes start at the same time."""
-    if _version(connection, name) == VERSION:
-        return
+def set_up(connection: Connection, name: str) -> int:
+    """Bring the schema to `VERSION`, once, however many processes start at the same time; returns what it was."""
+    if (found := _version(connection, name)) == VERSION:
+        return found
     with only_one(connection), connection.transaction():
         found = _version(connection, name)
         bring_up_to_date(connection.execute, found, "postgres")
+    return found
 
 
 @contextmanager
@@ -296,4 +345,8 @@ def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
 def _executed(connection: Connection, sql: str, values: tuple[Any, ...]) -> "psycopg.Cursor[Row]":
     # A file takes a NUL in a text, a server does not.
     plain = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value for value in values]
-    return connection.execute(sql.replace("%", "%%").replace("?", "%s"), plain)
+    return connection.execute(_dialect(sql), plain)
+
+
+def _dialect(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")

@@ -41,7 +41,7 @@ _SHOWN: ContextVar[tuple[str, str] | None] = ContextVar("shown", default=None)
 @asynccontextmanager
 async def open_saver(database: "PostgresDatabase") -> AsyncIterator["PooledSaver"]:
     settings = database.settings
-    await asyncio.to_thread(_set_up, settings)
+    await asyncio.to_thread(make_tables, settings)
 
     async def configure(connection: "AsyncConnection[DictRow]") -> None:
         await connection.execute(session(settings))
@@ -152,7 +152,7 @@ class _Apart:
         self.value = value
 
 
-def _set_up(settings: DatabaseSettings) -> None:
+def make_tables(settings: DatabaseSettings) -> None:
     """LangGraph's tables, by LangGraph's own migrations, which it leaves to others to guard."""
     with connected(settings, patient=True) as connection:
         if _is_set_up(connection):

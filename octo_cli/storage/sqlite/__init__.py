@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 IN_MEMORY: Final = ":memory:"
 # What a disk keeps free beside a file that is written anew.
-_HEADROOM: Final = 16 * 1024 * 1024
 
 
 class SqliteDatabase(Database):
@@ -71,7 +70,7 @@ class SqliteDatabase(Database):
         self.location = location
         self.timeout = timeout
         with storage_errors(self.name):
-            self._connection = _connected(path, location, timeout)
+            self._connection, self.found = _connected(path, location, timeout)
 
     def read(self, sql: str, *parameters: object) -> list[Row]:
         with self._taken():
@@ -94,11 +93,51 @@ class SqliteDatabase(Database):
                 self._connection.rollback()
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with self._taken():
+            self._connection.execute("BEGIN")
+            try:
+                # The moment is that of the first look.
+                self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                yield
+            finally:
+                self._connection.rollback()
+
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        with storage_errors(self.name):
+            yield from self._connection.execute(sql, parameters)
+
     def has_table(self, name: str) -> bool:
         return bool(self.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name))
 
+    def columns(self, table: str) -> tuple[str, ...]:
+        return tuple(sorted(row[0] for row in self.read("SELECT name FROM pragma_table_info(?)", table)))
+
+    def same_as(self, other: Database) -> bool:
+        return isinstance(other, SqliteDatabase) and _is_one_file(self.path, other.path)
+
+    def software(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def sizes(self) -> dict[str, int]:
+        files = {"file": self.path, "wal": self.path.with_name(f"{self.path.name}-wal")}
+        with file_errors(self.path):
+            found = {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
+        return {"total": sum(found.values()), **found}
+
     def now(self) -> datetime:
         return wall_clock()
+
+    def shrink(self) -> bool:
+        with self._taken():
+            # A vacuum writes the file anew, into the log first.
+            needed = 2 * self.sizes()["total"]
+            if self.path.exists() and shutil.disk_usage(self.path.parent).free < needed:
+                return False
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return True
 
     def check(self) -> None:
         ((verdict,), *_) = self.read("PRAGMA quick_check(1)")
@@ -106,6 +145,12 @@ class SqliteDatabase(Database):
             raise StorageError("storage_corrupt", path=self.name, detail=str(verdict))
         with self.write():
             pass
+
+    def make_checkpoint_tables(self) -> None:
+        from langgraph.checkpoint.sqlite import SqliteSaver
+
+        with storage_errors(self.name), closing(sqlite3.connect(self.location, timeout=self.timeout)) as connection:
+            SqliteSaver(connection).setup()
 
     def open_saver(self) -> AbstractAsyncContextManager["WholeWritesSaver"]:
         from octo_cli.storage.sqlite.saver import open_saver
@@ -126,16 +171,6 @@ class SqliteDatabase(Database):
 
     def drop_unnamed(self, run: Run, thread_id: str) -> None:
         """Nothing: a checkpoint's values lie in its row."""
-
-    def shrink(self) -> bool:
-        with self._taken(), closing(_connected(self.path, self.location, self.timeout)) as connection:
-            # A vacuum writes the file anew, into the log first.
-            ((needed,),) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-            if self.path.exists() and shutil.disk_usage(self.path.parent).free < 2 * needed + _HEADROOM:
-                return False
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return True
 
     def close(self) -> None:
         with self._lock, storage_errors(self.name):
@@ -180,6 +215,10 @@ def _set_up(store: "SqliteStore", timeout: float) -> None:
         time.sleep(0.01)
 
 
+def _is_one_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 def _make_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Made here and not by SQLite, so that others cannot read it for an instant; -wal and -shm take its mode.
@@ -196,7 +235,8 @@ def _look_before_touching(path: Path, timeout: float) -> None:
         _refuse_foreign(connection, path)
 
 
-def _connected(path: Path, location: str, timeout: float) -> sqlite3.Connection:
+def _connected(path: Path, location: str, timeout: float) -> tuple[sqlite3.Connection, int]:
+    """A connection to a current file, and the version that was found there."""
     connection = sqlite3.connect(location, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         _refuse_foreign(connection, path)
@@ -204,14 +244,15 @@ def _connected(path: Path, location: str, timeout: float) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         # A deleted thread's words are overwritten, not only unlinked.
         connection.execute("PRAGMA secure_delete = ON")
+        found = schema_version(connection)
         _migrate(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
+    return connection, found
 
 
-def _schema_version(connection: sqlite3.Connection) -> int:
+def schema_version(connection: sqlite3.Connection) -> int:
     """The file's version; 0 for a file Octo has not written to."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'octo_schema'").fetchone():
         return 0
@@ -223,7 +264,7 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     """Raise StorageError: "storage_too_new" for a later Octo's file, "storage_corrupt" for another program's."""
     # The tables first: between two looks another process may make its own, and they would pass for a stranger's.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    found = _schema_version(connection) if "octo_schema" in tables else 0
+    found = schema_version(connection) if "octo_schema" in tables else 0
     if not found and tables - LANGGRAPH_TABLES:
         raise StorageError("storage_corrupt", path=str(path), detail="another program's tables")
     refuse_newer(found, str(path))
@@ -231,12 +272,12 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to `VERSION` in one transaction; of several processes at once, one does the work."""
-    if _schema_version(connection) == VERSION:
+    if schema_version(connection) == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Statement by statement: `executescript` would commit first and leave a half-made schema after a crash.
-        bring_up_to_date(connection.execute, _schema_version(connection), "sqlite")
+        bring_up_to_date(connection.execute, schema_version(connection), "sqlite")
         connection.commit()
     except BaseException:
         connection.rollback()

@@ -1,0 +1,182 @@
+"""Whole threads from one database to another, of either kind: all of a thread arrives, or nothing of it does.
+
+What arrived is read back and compared before it is kept. A thread that is there already and equal is left alone, so a
+copy that was interrupted is finished by another; one that differs is refused by name and never merged.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Final
+
+from msgspec import Struct
+
+from octo_cli.errors import StorageError, ThreadBusy, UsageError
+from octo_cli.storage import Storage
+from octo_cli.storage.database import Database, Run
+from octo_cli.storage.leases import held_threads
+from octo_cli.storage.portable import Digest, digest, parts, put
+from octo_cli.storage.texts import ThreadTexts
+
+# Called after every thread with how many are done and how many there are.
+Progress = Callable[[int, int], None]
+Facts = dict[tuple[str, str], str]
+_NAMED: Final = 5
+# What one thread of a database has and no other.
+_UNIQUE: Final = {"octo_documents": ("document_id", "version"), "octo_audit": ("entry_key", "part")}
+
+
+class Copied(Struct, frozen=True):
+    """`checksum` is over the threads and facts that now are in both databases."""
+
+    copied: int
+    unchanged: int
+    facts: int
+    checksum: str
+
+
+def copy(
+    source: Database,
+    target: Database,
+    thread_ids: Sequence[str] | None,
+    progress: Progress = lambda _done, _all: None,
+    *,
+    running: bool = False,
+) -> Copied:
+    """Copy these threads, or all threads and facts. `running`: also those that are being run, as they stand.
+
+    Raises UsageError "same_database", ThreadBusy "thread_busy" for a thread that is being run, and StorageError
+    "copy_differs" (threads) before anything is written.
+    """
+    if source.same_as(target):
+        raise UsageError("same_database", path=target.name)
+    for database in (source, target):
+        database.make_checkpoint_tables()
+    with source.snapshot():
+        wanted = _in_order(source, thread_ids)
+        if not running:
+            refuse_running(source, wanted)
+        there = _already_there(source, target, wanted)
+        sums = dict(there)
+        for done, thread_id in enumerate(wanted, 1):
+            if thread_id not in there:
+                with target.write(thread_id) as run:
+                    sums[thread_id] = transfer(source, target, run, thread_id)
+            progress(done, len(wanted))
+        facts = _copy_facts(source, target) if thread_ids is None else {}
+    return Copied(len(wanted) - len(there), len(there), len(facts), checksum(sums, facts))
+
+
+def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Digest:
+    """Write a thread inside the target's transaction, and read it back. Raises StorageError "copy_mismatch"."""
+    _refuse_taken(source, run, thread_id)
+    for part in parts(source, thread_id):
+        put(target, run, thread_id, part)
+    # A chain that does not hold stays as it is: a new one would make it pass for whole.
+    recorded = run("SELECT 1 FROM octo_audit WHERE thread_id = ? LIMIT 1", (thread_id,)).fetchone()
+    if recorded and Storage(source).verify_audit(thread_id) is None:
+        Storage(target).rechain(thread_id)
+    indexed = run("SELECT 1 FROM octo_threads WHERE thread_id = ? AND indexed = 1", (thread_id,)).fetchone()
+    if indexed:
+        ThreadTexts(target, run, thread_id).put_all()
+    if (copied := digest(target, thread_id)) != digest(source, thread_id):
+        raise StorageError("copy_mismatch", path=target.name, thread=thread_id)
+    return copied
+
+
+def refuse_running(database: Database, thread_ids: Iterable[str]) -> None:
+    """Raise ThreadBusy "thread_busy" if someone alive runs one of these threads."""
+    if held := held_threads(database, database.now()) & set(thread_ids):
+        thread_id = min(held)
+        ((host, pid, since),) = database.read("SELECT host, pid, since FROM octo_leases WHERE thread_id = ?", thread_id)
+        raise ThreadBusy("thread_busy", thread=thread_id, host=host, pid=pid, since=since)
+
+
+def checksum(sums: dict[str, Digest], facts: Facts) -> str:
+    lines = [*(f"{thread_id} {sums[thread_id].thread}" for thread_id in sorted(sums))]
+    lines += [json.dumps([*key, facts[key]], ensure_ascii=False) for key in sorted(facts)]
+    summed = sha256("\n".join(lines).encode()).hexdigest()
+    return f"sha256:{summed}"
+
+
+def _in_order(source: Database, thread_ids: Sequence[str] | None) -> list[str]:
+    """As they were touched, so that the list has the same order on the other side."""
+    every = [str(row[0]) for row in source.read("SELECT thread_id FROM octo_threads ORDER BY recency, thread_id")]
+    if thread_ids is None:
+        return every
+    wanted = set(thread_ids)
+    return [thread_id for thread_id in every if thread_id in wanted]
+
+
+def _already_there(source: Database, target: Database, wanted: Sequence[str]) -> dict[str, Digest]:
+    """Those that the target has, equal in all a person or a graph put there."""
+    # A graph of another program may have left checkpoints under the same name.
+    ids = target.read("SELECT thread_id FROM octo_threads UNION SELECT thread_id FROM checkpoints")
+    there, equal, other = {str(row[0]) for row in ids}, {}, []
+    with target.snapshot():
+        for thread_id in (one for one in wanted if one in there):
+            theirs = digest(target, thread_id)
+            if digest(source, thread_id).thread == theirs.thread:
+                equal[thread_id] = theirs
+            else:
+                other.append(thread_id)
+    if other:
+        raise StorageError("copy_differs", path=target.name, threads=_named(other))
+    return equal
+
+
+def _refuse_taken(source: Database, run: Run, thread_id: str) -> None:
+    """Raise StorageError "copy_taken" if another thread there has what only one can have.
+
+    A fork writes the next version of its original's document, and answers for the same question: in two databases, two
+    forks may have done so.
+    """
+    for table, key in _UNIQUE.items():
+        for row in source.read(f"SELECT {', '.join(key)} FROM {table} WHERE thread_id = ?", thread_id):
+            same = " AND ".join(f"{name} = ?" for name in key)
+            if run(f"SELECT 1 FROM {table} WHERE {same}", row).fetchone():
+                raise StorageError("copy_taken", thread=thread_id, what=" ".join(map(str, row)))
+
+
+def put_facts(database: Database, run: Run, facts: Facts) -> None:
+    """Write those that are not there. Raises StorageError "copy_differs" for one that is, with other words."""
+    there = read_facts(database)
+    if other := sorted(name for name in facts.keys() & there.keys() if facts[name] != there[name]):
+        raise StorageError("copy_differs", path=database.name, threads=_named([key for _, key in other]))
+    kind = {"sqlite": "TEXT", "postgres": "JSONB"}[database.dialect]
+    for name in facts.keys() - there.keys():
+        sealed = _with_text(facts[name], database.seal)
+        run(f"INSERT INTO store (prefix, key, value) VALUES (?, ?, CAST(? AS {kind}))", (*name, sealed))
+
+
+def remove_facts(database: Database, run: Run) -> None:
+    if database.has_table("store"):
+        run("DELETE FROM store", ())
+
+
+def _copy_facts(source: Database, target: Database) -> Facts:
+    """LangGraph's store: what people asked to be remembered."""
+    if facts := read_facts(source):
+        target.in_store(lambda _: None)
+        with target.write("store") as run:
+            put_facts(target, run, facts)
+    return facts
+
+
+def read_facts(database: Database) -> Facts:
+    """By namespace and key, as JSON with its names in order, the texts open."""
+    if not database.has_table("store"):
+        return {}
+    rows = database.read("SELECT prefix, key, CAST(value AS TEXT) FROM store")
+    return {(prefix, key): _with_text(value, database.unseal) for prefix, key, value in rows}
+
+
+def _with_text(value: str, change: Callable[[str], str]) -> str:
+    fact = json.loads(value)
+    if isinstance(fact.get("text"), str):
+        fact["text"] = change(fact["text"])
+    return json.dumps(fact, ensure_ascii=False, sort_keys=True)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" …" if len(names) > _NAMED else "")

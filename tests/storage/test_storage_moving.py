@@ -1,0 +1,303 @@
+"""Threads carried between databases: what arrives is what the other saver would have written, or nothing arrives."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import pytest
+from langgraph.channels import DeltaChannel
+from langgraph.graph import END, START, StateGraph
+
+from octo_cli.errors import StorageError, ThreadBusy, UsageError
+from octo_cli.settings import DatabaseSettings
+from octo_cli.storage import Storage, moving, open_storage
+from octo_cli.storage.portable import digest
+from octo_cli.storage.sealing import OUTLINE, new_key
+from octo_cli.wire.work import Message
+from tests.storage.releases import WAITING, finish, settings_of, unpacked
+from tests.storage.storage_samples import NOW, add_thread, draft, entry
+
+# The copy of a child that is killed before its nth call of the driver.
+_KILLED = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from octo_cli.settings import DatabaseSettings
+from octo_cli.storage import moving, open_storage
+
+left = int(sys.argv[3])
+
+def watch(_frame, event, called):
+    global left
+    left -= event == "c_call" and isinstance(getattr(called, "__self__", None), sqlite3.Connection)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+here, there = (DatabaseSettings(Path(path)) for path in sys.argv[1:3])
+with open_storage(here) as source, open_storage(there) as to:
+    moving.set_up(to.database)
+    sys.setprofile(watch)
+    moving.copy(source.database, to.database, None)
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Storage]:
+    """Real threads: finished, waiting at different questions, gone back, forked."""
+    with open_storage(DatabaseSettings(unpacked(3, tmp_path / "old" / "octo.db"))) as storage:
+        yield storage
+
+
+def added(before: list[Any], new: list[Any]) -> list[Any]:
+    return [*before, *(item for write in new for item in write)]
+
+
+class Kinds(TypedDict, total=False):
+    """A value of every kind that a saver treats in its own way."""
+
+    said: Annotated[list[Any], DeltaChannel(added, snapshot_frequency=3)]
+    text: str
+    number: int
+    share: float
+    yes: bool
+    nothing: None
+    raw: bytes
+    nested: dict[str, Any]
+
+
+def kinds(turn: int) -> Kinds:
+    return {
+        "said": [{"speaker": "user", "text": f"안녕 {turn}"}],
+        "text": f"한글 {turn}",
+        "number": turn**12,
+        "share": turn * 1e17 if turn % 2 else turn / 3,
+        "yes": bool(turn % 2),
+        "nothing": None,
+        "raw": bytes(range(turn)),
+        "nested": {"place": (1, 2), "at": NOW, "names": {"김": [turn, None, -0.5]}},
+    }
+
+
+async def talked(storage: Storage, thread_id: str, turns: range) -> Any:
+    """The values after these turns."""
+    graph = StateGraph(Kinds)
+    graph.add_node("say", lambda state: kinds(state["number"]))
+    graph.add_edge(START, "say")
+    graph.add_edge("say", END)
+    async with storage.checkpointer() as saver:
+        compiled = graph.compile(checkpointer=saver)
+        config: Any = {"configurable": {"thread_id": thread_id}}
+        for turn in turns:
+            await compiled.ainvoke({"number": turn}, config)
+        return (await compiled.aget_state(config)).values
+
+
+async def read_back(storage: Storage, thread_id: str) -> list[Any]:
+    """Every checkpoint as LangGraph reads it there, and where each delta channel begins."""
+    async with storage.checkpointer() as saver:
+        found: list[Any] = []
+        for row in await asyncio.to_thread(storage.checkpoint_rows, thread_id):
+            config: Any = {
+                "configurable": {
+                    "thread_id": thread_id,
+                    "checkpoint_ns": row.checkpoint_ns,
+                    "checkpoint_id": row.checkpoint_id,
+                }
+            }
+            read = await saver.aget_tuple(config)
+            assert read is not None
+            channels = [name for name in ("said", "messages") if name in read.checkpoint["channel_versions"]]
+            history = await saver.aget_delta_channel_history(config=config, channels=channels)
+            whole = {name: {"writes": one["writes"], "seed": one.get("seed")} for name, one in history.items()}
+            values = {name: value for name, value in read.checkpoint["channel_values"].items() if name not in channels}
+            frame = {**read.checkpoint, "channel_values": values}
+            # A server's checkpoint has a digest of its own there.
+            metadata = {name: value for name, value in read.metadata.items() if name != OUTLINE}
+            found.append(
+                (
+                    (row.checkpoint_ns, row.checkpoint_id, row.parent_checkpoint_id),
+                    frame,
+                    metadata,
+                    read.parent_config,
+                    read.pending_writes,
+                    whole,
+                )
+            )
+        return found
+
+
+def test_what_arrives_is_read_as_it_was(old: Storage, database: DatabaseSettings) -> None:
+    with open_storage(database._replace(sqlite=database.sqlite.with_name("to.db"))) as target:
+        done = moving.copy(old.database, target.database, None)
+        assert (done.copied, done.unchanged) == (6, 0)
+        assert [one.thread_id for one in target.threads()] == [one.thread_id for one in old.threads()]
+        for record in old.threads():
+            thread_id = record.thread_id
+            assert asyncio.run(read_back(target, thread_id)) == asyncio.run(read_back(old, thread_id))
+            assert (target.thread(thread_id), target.questions(thread_id)) == (record, old.questions(thread_id))
+            assert (target.audit(thread_id), target.verify_audit(thread_id)) == (old.audit(thread_id), None)
+            assert target.documents(thread_id, whole=True) == old.documents(thread_id, whole=True)
+            assert target.thread_details(thread_id) == old.thread_details(thread_id)
+        assert moving.copy(old.database, target.database, None) == moving.Copied(0, 6, 0, done.checksum)
+
+
+def test_values_of_every_kind_go_there_and_back_and_the_thread_goes_on(address: str, tmp_path: Path) -> None:
+    files = [DatabaseSettings(tmp_path / f"{name}.db") for name in ("one", "two", "three")]
+    server = DatabaseSettings(tmp_path / "none.db", postgres=address)
+    with (
+        open_storage(files[0]) as one,
+        open_storage(server) as there,
+        open_storage(files[1]) as two,
+        open_storage(files[2]) as three,
+    ):
+        thread_id = add_thread(one)
+        before = asyncio.run(talked(one, thread_id, range(1, 12)))
+        there_sum = moving.copy(one.database, there.database, None).checksum
+        assert moving.copy(there.database, two.database, None).checksum == there_sum
+        for storage in (there, two):
+            assert asyncio.run(read_back(storage, thread_id)) == asyncio.run(read_back(one, thread_id))
+            assert asyncio.run(talked(storage, thread_id, range(0))) == before
+        # What a server's own saver writes goes to a file as well.
+        after = asyncio.run(talked(there, thread_id, range(12, 20)))
+        assert [turn["text"] for turn in after["said"]] == [f"안녕 {turn}" for turn in range(1, 20)]
+        moving.copy(there.database, three.database, None)
+        assert asyncio.run(talked(three, thread_id, range(0))) == after
+        asyncio.run(talked(three, thread_id, range(20, 24)))
+        with pytest.raises(StorageError) as refused:
+            moving.copy(three.database, there.database, None)
+        assert (refused.value.code, refused.value.values["threads"]) == ("copy_differs", thread_id)
+
+
+def test_a_question_that_was_put_here_is_answered_there(old: Storage, address: str, tmp_path: Path) -> None:
+    server = DatabaseSettings(tmp_path / "none.db", postgres=address)
+    with open_storage(server) as target:
+        moving.copy(old.database, target.database, ["approving"])
+        assert [record.thread_id for record in target.threads()] == ["approving"]
+        (lease,) = old.documents("finished", whole=True)
+        assert finish(settings_of(server, tmp_path), "approving").status == "completed"
+        (made,) = target.documents("approving", whole=True)
+        assert made.text == lease.text
+    # And what was done on the server is found in a file.
+    back = DatabaseSettings(tmp_path / "back.db")
+    with open_storage(server) as source, open_storage(back) as target:
+        moving.copy(source.database, target.database, None)
+        assert target.documents("approving", whole=True) == source.documents("approving", whole=True)
+        assert target.verify_audit("approving") is None
+
+
+def test_a_thread_that_differs_is_named_and_nothing_is_copied(old: Storage, tmp_path: Path) -> None:
+    with open_storage(DatabaseSettings(tmp_path / "to.db")) as target:
+        moving.copy(old.database, target.database, ["talk", "finished"])
+        target.rename("talk", "다른 제목")
+        with pytest.raises(StorageError) as refused:
+            moving.copy(old.database, target.database, None)
+        assert (refused.value.code, refused.value.values["threads"]) == ("copy_differs", "talk")
+        assert len(target.threads()) == 2
+        assert moving.copy(old.database, target.database, [*WAITING, "finished"]).copied == 3
+
+
+@pytest.mark.parametrize("what", ["doc-1 1", "timeout:q1 0"])
+def test_what_another_thread_there_has_is_not_taken_from_it(what: str, tmp_path: Path) -> None:
+    files = [DatabaseSettings(tmp_path / name) for name in ("a.db", "b.db")]
+    with open_storage(files[0]) as one, open_storage(files[1]) as two:
+        for storage, thread_id in ((one, "here"), (two, "there")):
+            add_thread(storage, thread_id)
+            if what.startswith("doc"):
+                storage.reserve_document(draft(thread_id=thread_id), NOW)
+            else:
+                storage.record([entry(thread_id)], key="timeout:q1")
+        with pytest.raises(StorageError) as refused:
+            moving.copy(one.database, two.database, None)
+        assert (refused.value.code, refused.value.values["what"]) == ("copy_taken", what)
+        assert two.thread("here") is None
+
+
+def test_a_thread_that_is_being_run_is_not_copied(old: Storage, tmp_path: Path) -> None:
+    with open_storage(DatabaseSettings(tmp_path / "to.db")) as target:
+        with old.take_lease("talk", now=old.database.now()), pytest.raises(ThreadBusy) as refused:
+            moving.copy(old.database, target.database, None)
+        assert refused.value.values["thread"] == "talk"
+        assert target.threads() == []
+
+
+def test_a_database_is_not_copied_into_itself(database: DatabaseSettings) -> None:
+    with open_storage(database) as one, open_storage(database) as other, pytest.raises(UsageError) as refused:
+        moving.copy(one.database, other.database, None)
+    assert refused.value.code == "same_database"
+
+
+@pytest.mark.parametrize("after", [20, 200, 900])
+def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, tmp_path: Path, after: int) -> None:
+    to = tmp_path / "to.db"
+    command = [sys.executable, "-c", _KILLED, old.name, str(to), str(after)]
+    killed = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()
+    with open_storage(DatabaseSettings(to)) as target:
+        there = {record.thread_id for record in target.threads()}
+        for thread_id in there:
+            with old.database.snapshot(), target.database.snapshot():
+                assert digest(target.database, thread_id) == digest(old.database, thread_id)
+        done = moving.copy(old.database, target.database, None)
+        assert (done.copied, done.unchanged) == (6 - len(there), len(there))
+
+
+def test_damage_is_named_and_does_not_arrive(old: Storage, database: DatabaseSettings) -> None:
+    with closing(sqlite3.connect(old.name)) as connection, connection:
+        connection.execute("UPDATE writes SET value = substr(value, 1, 3), type = 'json' WHERE thread_id = 'talk'")
+        connection.execute("UPDATE checkpoints SET checkpoint = substr(checkpoint, 1, 50) WHERE thread_id = 'finished'")
+    with open_storage(database._replace(sqlite=database.sqlite.with_name("to.db"))) as target:
+        with pytest.raises(StorageError) as damaged:
+            moving.copy(old.database, target.database, ["finished"])
+        assert damaged.value.code == "storage_corrupt"
+        assert (damaged.value.values["path"], "finished" in str(damaged.value.values["detail"])) == (old.name, True)
+        assert target.threads() == []
+
+
+def test_messages_and_facts_go_along(database: DatabaseSettings, tmp_path: Path) -> None:
+    said = [Message("user", "안녕", "2027-03-01T09:00:00Z"), Message("octo", "안녕하세요", "2027-03-01T09:00:01Z")]
+    facts = {("facts.lee", "a4"): '{"at": "2027-03-01", "text": "A4를 좋아합니다"}'}
+    with open_storage(database) as one, open_storage(DatabaseSettings(tmp_path / "to.db")) as two:
+        thread_id = add_thread(one)
+        one.keep_messages(thread_id, said[:1])
+        one.keep_messages(thread_id, said)
+        one.database.in_store(lambda _: None)
+        with one.database.write() as run:
+            moving.put_facts(one.database, run, facts)
+        assert moving.copy(one.database, two.database, None).facts == 1
+        assert (two.messages(thread_id), moving.read_facts(two.database)) == (said, facts)
+        assert moving.copy(two.database, one.database, None).unchanged == 1
+        with two.database.write() as run:
+            run("UPDATE store SET value = ?", ('{"text": "B5"}',))
+        with pytest.raises(StorageError) as refused:
+            moving.copy(two.database, one.database, None)
+        assert (refused.value.code, refused.value.values["threads"]) == ("copy_differs", "a4")
+
+
+def test_a_copy_is_encrypted_and_comes_back_in_clear(old: Storage, address: str, tmp_path: Path) -> None:
+    key = {"OCTO_ENCRYPTION_KEY": new_key()}
+    there = DatabaseSettings(tmp_path / "none.db", postgres=address, encrypt=True)
+    with (
+        open_storage(there, environment=key) as sealed,
+        open_storage(DatabaseSettings(tmp_path / "back.db")) as back,
+    ):
+        done = moving.copy(old.database, sealed.database, None)
+        assert moving.copy(sealed.database, back.database, None).checksum == done.checksum
+        for storage in (sealed, back):
+            assert [storage.verify_audit(one.thread_id) for one in storage.threads()] == [None] * 6
+            assert storage.documents("finished", whole=True) == old.documents("finished", whole=True)
+            for thread_id in ("approving", "finished"):
+                assert asyncio.run(read_back(storage, thread_id)) == asyncio.run(read_back(old, thread_id))
+        ((stored,),) = sealed.database.read("SELECT text FROM octo_documents WHERE thread_id = 'finished'")
+        assert "홍길동" not in stored
+
+
+def test_a_broken_chain_is_no_whole_one_on_the_other_side(old: Storage, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(old.name)) as connection, connection:
+        connection.execute("UPDATE octo_audit SET actor = 'user:eve' WHERE thread_id = 'finished' AND seq = 3")
+    with open_storage(DatabaseSettings(tmp_path / "to.db")) as target:
+        moving.copy(old.database, target.database, None)
+        assert target.verify_audit("finished") == old.verify_audit("finished") == 3
