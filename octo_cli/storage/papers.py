@@ -87,41 +87,28 @@ class Papers:
             run(f"INSERT INTO octo_documents ({_WHOLE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return self._record(row)
 
-    def give_up_document(self, document_id: str, version: int) -> None:
+    def give_up_document(self, reserved: DocumentRecord) -> None:
         """Its file could not be written: the next try may be at another place. A finished one stays."""
-        with self._database.write(document_id) as run:
-            of = run(
-                "SELECT thread_id FROM octo_documents WHERE document_id = ? AND version = ?", (document_id, version)
-            )
-            self._database.fences.check(run, *of.fetchone() or ())
-            run(
-                "DELETE FROM octo_documents WHERE document_id = ? AND version = ? AND finished_at IS NULL",
-                (document_id, version),
-            )
+        key = (reserved.document_id, reserved.version)
+        with self._database.write(reserved.document_id, reserved.thread_id) as run:
+            run("DELETE FROM octo_documents WHERE document_id = ? AND version = ? AND finished_at IS NULL", key)
 
-    def finish_document(self, document_id: str, doc_hash: str, now: datetime, *, path: str | None = None) -> None:
+    def finish_document(self, reserved: DocumentRecord, now: datetime, *, path: str | None = None) -> None:
         """The file is written, at `path` when another text had taken the reserved name. A second time changes nothing.
 
-        Raises NotFound "document_not_found" if never reserved.
+        Raises NotFound "document_not_found" if it is not reserved.
         """
-        with self._database.write(document_id) as run:
-            row = run(
-                "SELECT version, thread_id FROM octo_documents WHERE document_id = ? AND doc_hash = ?"
-                " ORDER BY version DESC LIMIT 1",
-                (document_id, doc_hash),
-            ).fetchone()
-            if row is None:
-                raise NotFound("document_not_found", ref=document_id)
-            version, thread_id = row
-            self._database.fences.check(run, thread_id)
-            elsewhere = path and self._database.seal(path, _TABLE, "path", document_id, version)
+        key, thread_id = (reserved.document_id, reserved.version), reserved.thread_id
+        with self._database.write(reserved.document_id, thread_id) as run:
+            if not run("SELECT 1 FROM octo_documents WHERE document_id = ? AND version = ?", key).fetchone():
+                raise NotFound("document_not_found", ref=reserved.document_id)
             first = run(
                 "UPDATE octo_documents SET finished_at = ?, path = COALESCE(?, path)"
                 " WHERE document_id = ? AND version = ? AND finished_at IS NULL",
-                (stamp(now), elsewhere, document_id, version),
+                (stamp(now), path and self._database.seal(path, _TABLE, "path", *key), *key),
             )
             if first.rowcount:
-                ThreadTexts(self._database, run, thread_id).put_document(document_id, version)
+                ThreadTexts(self._database, run, thread_id).put_document(*key)
             run(
                 "UPDATE octo_threads SET documents = (SELECT COUNT(DISTINCT document_id) FROM octo_documents"
                 " WHERE thread_id = ? AND finished_at IS NOT NULL) WHERE thread_id = ?",

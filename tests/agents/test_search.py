@@ -181,9 +181,9 @@ def finish(kit: Kit, thread: str, text: str, *, user: str = "u", version: int = 
     draft = DocumentDraft(
         f"doc-{thread}", version, thread, "lease", "임대차계약서", "ko", doc_hash, text, {}, str(path)
     )
-    kit.storage.reserve_document(draft, now)
+    reserved = kit.storage.reserve_document(draft, now)
     path.write_bytes(raw)
-    kit.storage.finish_document(draft.document_id, doc_hash, now)
+    kit.storage.finish_document(reserved, now)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import AuditEntry, Storage, open_storage
 from tests.databases import by_hand
-from tests.storage.storage_samples import AT, NOW, add_thread, child, entry
+from tests.storage.storage_samples import AT, NOW, add_thread, child, draft, entry
 
 
 @pytest.fixture
@@ -127,7 +127,8 @@ def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lo
         assert len(acknowledged) >= 20
         assert max(acknowledged) < len(recorded) // 2
         for number, where in acknowledged.items():
-            storage.finish_document(f"doc-{number}", f"sha256:{number}", NOW)
+            again = draft(f"sha256:{number}", document_id=f"doc-{number}")
+            storage.finish_document(storage.reserve_document(again, NOW), NOW)
             assert storage.next_version(f"doc-{number}") == 2
             latest = storage.document(f"doc-{number}")
             assert latest is not None

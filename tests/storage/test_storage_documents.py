@@ -25,7 +25,7 @@ def test_a_finished_document_comes_back_whole(storage: Storage) -> None:
     assert storage.documents() == []
     assert storage.threads()[0].documents == 0
 
-    storage.finish_document("doc-1", "sha256:a", later(minutes=1))
+    storage.finish_document(reserved, later(minutes=1))
     latest = storage.document("doc-1")
     assert latest is not None
     assert latest.fields == draft().fields
@@ -41,15 +41,15 @@ def test_a_second_try_gets_the_first_path_and_version(storage: Storage) -> None:
     first = storage.reserve_document(draft(), NOW)
     for again in (draft(path="/else/lease-v2.md"), draft(version=2, path="/papers/other.md")):
         assert storage.reserve_document(again, later(hours=1)) == first
-    storage.finish_document("doc-1", "sha256:a", NOW)
+    storage.finish_document(first, NOW)
     assert storage.reserve_document(draft(path="/else"), later(hours=2)).path == first.path
     assert storage.next_version("doc-1") == 2
 
 
 def test_finishing_twice_changes_nothing(storage: Storage) -> None:
-    storage.reserve_document(draft(), NOW)
-    storage.finish_document("doc-1", "sha256:a", NOW)
-    storage.finish_document("doc-1", "sha256:a", later(hours=1))
+    reserved = storage.reserve_document(draft(), NOW)
+    storage.finish_document(reserved, NOW)
+    storage.finish_document(reserved, later(hours=1))
     assert [found.finished_at for found in storage.documents()] == ["2027-03-01T09:00:00.000000Z"]
     assert storage.threads()[0].documents == 1
 
@@ -65,7 +65,7 @@ def test_a_new_text_is_a_new_version_and_a_taken_number_gives_way(storage: Stora
 def test_a_text_that_comes_back_after_another_is_a_version_of_its_own(storage: Storage) -> None:
     for number, doc_hash in enumerate(("sha256:a", "sha256:b", "sha256:a"), start=1):
         reserved = storage.reserve_document(draft(doc_hash, version=number, path=f"/v{number}"), NOW)
-        storage.finish_document("doc-1", doc_hash, later(minutes=number))
+        storage.finish_document(reserved, later(minutes=number))
         assert (reserved.version, reserved.path) == (number, f"/v{number}")
     assert storage.reserve_document(draft("sha256:a", version=4, path="/v4"), NOW).path == "/v3"
     assert [found.version for found in storage.documents()] == [3, 2, 1]
@@ -82,11 +82,22 @@ def test_a_fork_editing_the_same_document_does_not_disturb_a_second_try(storage:
     assert storage.reserve_document(draft("sha256:b", thread_id="fork", path="/else"), NOW) == fork
 
 
+def test_the_same_text_in_a_fork_is_finished_by_the_thread_that_wrote_it(storage: Storage) -> None:
+    add_thread(storage, "fork")
+    first = storage.reserve_document(draft(), NOW)
+    fork = storage.reserve_document(draft(thread_id="fork", path="/fork"), NOW)
+    storage.finish_document(first, NOW, path="/papers/other.md")
+    storage.give_up_document(fork)
+    (finished,) = storage.documents()
+    assert (finished.thread_id, finished.version, finished.path) == ("thread-1", 1, "/papers/other.md")
+    assert {record.thread_id: record.documents for record in storage.threads()} == {"thread-1": 1, "fork": 0}
+
+
 def test_lists_are_newest_first_light_unless_asked_and_of_one_thread(storage: Storage) -> None:
     add_thread(storage, "thread-2")
     for thread_id, document_id, minutes in (("thread-1", "old", 1), ("thread-2", "new", 2), ("thread-1", "mid", 1.5)):
-        storage.reserve_document(draft(thread_id=thread_id, document_id=document_id), NOW)
-        storage.finish_document(document_id, "sha256:a", later(minutes=minutes))
+        reserved = storage.reserve_document(draft(thread_id=thread_id, document_id=document_id), NOW)
+        storage.finish_document(reserved, later(minutes=minutes))
     assert [found.document_id for found in storage.documents()] == ["new", "mid", "old"]
     assert [found.document_id for found in storage.documents("thread-1")] == ["mid", "old"]
     assert {(found.text, len(found.fields)) for found in storage.documents()} == {("", 0)}
@@ -95,8 +106,9 @@ def test_lists_are_newest_first_light_unless_asked_and_of_one_thread(storage: St
 
 
 def test_what_was_never_reserved_cannot_be_finished(storage: Storage) -> None:
-    storage.reserve_document(draft(), NOW)
+    given_up = storage.reserve_document(draft(), NOW)
+    storage.give_up_document(given_up)
     with pytest.raises(NotFound) as caught:
-        storage.finish_document("doc-1", "sha256:other", NOW)
+        storage.finish_document(given_up, NOW)
     assert caught.value.code == "document_not_found"
     assert storage.next_version("unknown") == 1

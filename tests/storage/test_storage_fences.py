@@ -14,13 +14,14 @@ from langgraph.checkpoint.base import empty_checkpoint
 
 from octo_cli.errors import StorageError, ThreadBusy
 from octo_cli.settings import DatabaseSettings
-from octo_cli.storage import Storage, open_storage
+from octo_cli.storage import DocumentRecord, Storage, open_storage
 from octo_cli.wire.work import Message
 from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry, later, question
 
 CONFIG: Any = {"configurable": {"thread_id": "thread-1", "checkpoint_ns": ""}}
 SAID: Any = {"configurable": {**CONFIG["configurable"], "checkpoint_id": "1"}}
+RESERVED = DocumentRecord("doc-1", "lease", "", 1, "ko", "sha256:a", "", "", thread_id="thread-1")
 
 WRITES: dict[str, Callable[[Storage], object]] = {
     "question": lambda storage: storage.put_questions("thread-1", [question("q2")]),
@@ -28,8 +29,8 @@ WRITES: dict[str, Callable[[Storage], object]] = {
     "audit": lambda storage: storage.record([entry()], key="k2"),
     "status": lambda storage: storage.touch("thread-1", now=NOW, status="failed"),
     "reserved": lambda storage: storage.reserve_document(draft("sha256:b"), NOW),
-    "finished": lambda storage: storage.finish_document("doc-1", "sha256:a", NOW),
-    "given up": lambda storage: storage.give_up_document("doc-1", 1),
+    "finished": lambda storage: storage.finish_document(RESERVED, NOW),
+    "given up": lambda storage: storage.give_up_document(RESERVED),
 }
 
 

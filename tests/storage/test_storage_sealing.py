@@ -106,8 +106,7 @@ def _fill(storage: Storage, thread_id: str) -> None:
     storage.touch(thread_id, now=NOW, status="failed", failure={"code": SAID}, turn_usage={"1": usage})
     storage.touch(thread_id, now=NOW, past_usage=usage)
     paper = draft(document_id=f"doc-{thread_id}", thread_id=thread_id, title=SAID, text=SAID, path=f"/{SAID}.md")
-    storage.reserve_document(paper, NOW)
-    storage.finish_document(paper.document_id, paper.doc_hash, NOW)
+    storage.finish_document(storage.reserve_document(paper, NOW), NOW)
     asyncio.run(_paused(storage, thread_id))
 
 

@@ -96,8 +96,7 @@ def test_titles_messages_and_the_newest_version_of_documents_are_places(storage:
     tell(storage, "thread-1", "첫 마디", title="임대차계약서")
     for number, text in enumerate(("임대인 김철수", "임대인 이영희"), 1):
         paper = draft(f"sha256:{number}", text=f"# 계약서\n\n| {text} |", version=number)
-        storage.reserve_document(paper, NOW)
-        storage.finish_document("doc-1", f"sha256:{number}", NOW)
+        storage.finish_document(storage.reserve_document(paper, NOW), NOW)
     assert found(storage, "김철수") == []
     (thread,) = storage.search("이영희")
     (match,) = thread.matches
@@ -109,8 +108,7 @@ def test_titles_messages_and_the_newest_version_of_documents_are_places(storage:
 
 def test_a_document_of_the_first_run_is_found_once_it_has_ended(storage: Storage) -> None:
     add_thread(storage)
-    storage.reserve_document(draft(text="주택 임대차"), NOW)
-    storage.finish_document("doc-1", "sha256:a", NOW)
+    storage.finish_document(storage.reserve_document(draft(text="주택 임대차"), NOW), NOW)
     tell(storage, "thread-1", "계약서")
     assert [match.where for match in storage.search("주택")[0].matches] == ["document"]
 

@@ -34,9 +34,9 @@ async def written(draft: Draft) -> Artifact:
     try:
         path = await in_thread(write_once, Path(reserved.path), reserved.text)
     except StorageError:
-        await in_thread(kit.storage.give_up_document, reserved.document_id, reserved.version)
+        await in_thread(kit.storage.give_up_document, reserved)
         raise
-    await in_thread(kit.storage.finish_document, reserved.document_id, reserved.doc_hash, kit.now(), path=str(path))
+    await in_thread(kit.storage.finish_document, reserved, kit.now(), path=str(path))
     artifact: Artifact = structs.replace(reserved.artifact, path=str(path))
     return artifact
 
