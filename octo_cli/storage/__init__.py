@@ -60,7 +60,7 @@ class Storage(Searching, Questions, Messages, Memories, Audit, Papers, Leases, C
     @property
     def encrypts(self) -> bool:
         """Whether what people wrote stands here encrypted."""
-        return self._database.sealed.encrypts
+        return self._database.encrypts
 
     def check(self) -> None:
         """Look at all there is and write once. Raises StorageError when the database is not sound."""

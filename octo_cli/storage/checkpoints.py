@@ -68,16 +68,18 @@ class Checkpoints:
         whole, (checkpoints, *blobs, writes) = self._database.checkpoint_tables, self._database.checkpoint_tables
         with self._database.write(source, target) as run:
             copy = partial(_copy, run, whole, source, target)
-            # What channels held lies apart on a server: a value that only later checkpoints had does no harm.
+            # On a server a run may write meanwhile. What a checkpoint is read from was there before it, so it is
+            # copied after it; a value that only later checkpoints had does no harm.
+            if until is None or _is_newest(run, source, until):
+                copied = copy(checkpoints)
+                copy(writes)
+            else:
+                copied = copy(checkpoints, "AND checkpoint_id <= ?", until)
+                # Writes that led to a checkpoint among those copied; the others came after `until`.
+                led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
+                copy(writes, f"AND checkpoint_id IN ({led_on})", target)
             for table in blobs:
                 copy(table)
-            if until is None or _is_newest(run, source, until):
-                copy(writes)
-                return copy(checkpoints)
-            copied = copy(checkpoints, "AND checkpoint_id <= ?", until)
-            # Writes that led to a checkpoint among those copied; the others came after `until`.
-            led_on = "SELECT parent_checkpoint_id FROM checkpoints WHERE thread_id = ?"
-            copy(writes, f"AND checkpoint_id IN ({led_on})", target)
         return copied
 
 

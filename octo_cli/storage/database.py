@@ -73,11 +73,11 @@ class Database(ABC):
     locking: ClassVar[str] = ""
     # LangGraph's tables here, each with all its columns but `thread_id`.
     checkpoint_tables: Mapping[str, str]
+    # Which of their columns hold the graph's values, as the serializer wrote them.
+    checkpoint_values: Mapping[str, str]
     text_index: TextIndex
     # The schema's version before it was opened here; 0 for one that was made.
     found: int
-    # Which of their columns hold the graph's values, as the serializer wrote them.
-    checkpoint_values: Mapping[str, str]
 
     def __init__(self, name: str) -> None:
         self.name: Final = name
@@ -173,7 +173,7 @@ class Database(ABC):
         return self.sealed.seal(text, *place)
 
     @property
-    def is_encrypted(self) -> bool:
+    def encrypts(self) -> bool:
         """Whether `seal` hides what it is given: then no index may hold words in clear."""
         return self.sealed.encrypts
 

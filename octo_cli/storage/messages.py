@@ -30,14 +30,15 @@ class Messages:
     def keep_messages(self, thread_id: str, said: Sequence[Message], *, only_first: bool = False) -> int:
         """Make `said` the thread's conversation; returns how many messages are new here.
 
-        What another branch said stays, and is no longer current. With `only_first` nothing happens to a thread whose
-        messages were kept before, perhaps just now by a run of its own.
+        What another branch said stays, and is no longer current. Of a thread that is no more nothing is kept.
+        With `only_first` nothing happens to one whose messages were kept before, perhaps just now by a run of its own.
         """
         chain = list(self._placed(said))
         with self._database.write(thread_id) as run:
             texts = ThreadTexts(self._database, run, thread_id)
-            indexed = texts.is_indexed()
-            if indexed and only_first:
+            row = run("SELECT indexed FROM octo_threads WHERE thread_id = ?", (thread_id,)).fetchone()
+            indexed = bool(row and row[0])
+            if row is None or (indexed and only_first):
                 return 0
             last = run(
                 "SELECT place, digest FROM octo_messages WHERE thread_id = ? AND current = 1"

@@ -140,7 +140,7 @@ CREATE TABLE octo_properties (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 # What was said, message by message, so that neither search nor memory reads a checkpoint. digest: of this message and
-# the one before it, so branches share what they have in common. current: 0 on a branch that was left.
+# all before it, so branches share what they have in common. current: 0 on a branch that was left.
 # indexed on the thread: whether all its messages are here; of older threads they still are in checkpoints alone.
 _MESSAGES: Final = """
 CREATE TABLE octo_messages (

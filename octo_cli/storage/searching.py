@@ -36,8 +36,7 @@ class Searching(Threads):
         """The threads where one text holds every word and "phrase" of `query`, that with the newest such text first.
 
         Each comes with the newest of its matches, at most `MOST_MATCHES`, and none older than what it took to find
-        `limit` threads. Whatever is neither a letter nor a digit only
-        separates; a query without any finds nothing.
+        `limit` threads. Whatever is neither a letter nor a digit only separates; a query without any finds nothing.
         """
         from octo_cli.values.terms import terms_of
 
@@ -75,8 +74,8 @@ class Searching(Threads):
 
     def _candidates(self, terms: Sequence["Term"]) -> Iterator[Row]:
         """(thread_id, kind, ref) of every text that may match, the newest first."""
-        index, encrypted = self._database.text_index, self._database.is_encrypted
-        sql, values = (_EVERY, ()) if encrypted else (index.candidates, (_expression(index, terms),))
+        index = self._database.text_index
+        sql, values = (_EVERY, ()) if self._database.encrypts else (index.candidates, (_expression(index, terms),))
         before = _NEWEST
         while rows := self._database.read(sql, *values, before, _BATCH):
             yield from (row[1:] for row in rows)

@@ -71,8 +71,8 @@ class ThreadTexts:
         """A version in the place of any other, unless the whole thread still waits to be put in."""
         if not self.is_indexed():
             return
-        for kind, ref in self._refs():
-            if kind == "document" and ref.rpartition("/")[0] == document_id:
+        for kind, ref in self._refs("AND kind = 'document'"):
+            if ref.rpartition("/")[0] == document_id:
                 self.take(kind, ref)
         self.put("document", f"{document_id}/{version}")
 
@@ -91,12 +91,12 @@ class ThreadTexts:
         row = self._run("SELECT indexed FROM octo_threads WHERE thread_id = ?", (self._thread_id,)).fetchone()
         return bool(row and row[0])
 
-    def _refs(self) -> list[Row]:
-        rows = self._run("SELECT kind, ref FROM octo_texts WHERE thread_id = ?", (self._thread_id,))
+    def _refs(self, only: str = "") -> list[Row]:
+        rows = self._run(f"SELECT kind, ref FROM octo_texts WHERE thread_id = ? {only}", (self._thread_id,))
         return list(rows.fetchall())
 
     def _tell(self, sql: str, row: tuple[str, str, str]) -> None:
-        if sql and not self._database.is_encrypted:
+        if sql and not self._database.encrypts:
             text, _ = read_text(self._database, *row)
             self._run(sql, (grams(text), *row))
 

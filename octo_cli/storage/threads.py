@@ -256,7 +256,7 @@ class Threads:
         ]
 
     def _titled(self, title: str) -> list[Row]:
-        if self._database.is_encrypted:
+        if self._database.encrypts:
             # No two sealed titles are alike: they have to be opened to be compared.
             return list(islice((row for row in self._newest(None) if row[1] == title != ""), _NAMED))
         sql = "SELECT thread_id, title FROM octo_threads WHERE title = ? AND title <> '' ORDER BY recency DESC LIMIT ?"

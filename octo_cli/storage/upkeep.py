@@ -64,7 +64,7 @@ class Upkeep:
             name=self._database.name,
             software=self._database.software(),
             schema=VERSION,
-            encrypted=self._database.sealed.encrypts,
+            encrypted=self._database.encrypts,
             sizes=self._database.sizes(),
             free=self._free(),
             threads=self._by_status(),

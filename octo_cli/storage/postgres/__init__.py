@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row
 
 from octo_cli.errors import StorageError, UsageError
 from octo_cli.settings import DatabaseSettings
@@ -62,7 +61,7 @@ class PostgresDatabase(Database):
             "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob",
         }
     )
-
+    checkpoint_values = MappingProxyType({"checkpoint_blobs": "blob", "checkpoint_writes": "blob"})
     text_index = TextIndex(
         put="UPDATE octo_texts SET grams = array_to_tsvector(string_to_array(?, ' '))"
         " WHERE thread_id = ? AND kind = ? AND ref = ?",
@@ -76,7 +75,6 @@ class PostgresDatabase(Database):
         both=" & ",
         either=" | ",
     )
-    checkpoint_values = MappingProxyType({"checkpoint_blobs": "blob", "checkpoint_writes": "blob"})
 
     def __init__(self, settings: DatabaseSettings) -> None:
         super().__init__(settings.name)
@@ -190,16 +188,9 @@ class PostgresDatabase(Database):
         return open_saver(self)
 
     def in_store(self, do: Callable[["BaseStore"], _T]) -> _T:
-        from langgraph.store.postgres import PostgresStore
+        from octo_cli.storage.postgres.store import open_store
 
-        with storage_errors(self.name), connected(self.settings, patient=True) as connection:
-            # LangGraph reads rows by name.
-            by_name: Any = connection
-            by_name.row_factory = dict_row
-            store = PostgresStore(by_name)
-            if not self.has_table("store_migrations"):
-                with only_one(self._connection):
-                    store.setup()
+        with storage_errors(self.name), open_store(self.settings) as store:
             return do(store)
 
     def size_of(self, column: str) -> str:

@@ -16,7 +16,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage.fences import Fences, lease_lost
-from octo_cli.storage.postgres import connected, only_one, parameters, session
+from octo_cli.storage.postgres import connected, parameters, session
+from octo_cli.storage.postgres.migrating import migrate
 from octo_cli.storage.postgres.patience import PatientSaver
 from octo_cli.storage.savers import made_before, without_half_results
 from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline
@@ -155,19 +156,10 @@ class _Apart:
 def make_tables(settings: DatabaseSettings) -> None:
     """LangGraph's tables, by LangGraph's own migrations, which it leaves to others to guard."""
     with connected(settings, patient=True) as connection:
-        if _is_set_up(connection):
-            return
-        with only_one(connection):
-            if not _is_set_up(connection):
-                from langgraph.checkpoint.postgres import PostgresSaver
-
-                connection.row_factory = dict_row  # type: ignore[assignment]
-                PostgresSaver(connection).setup()  # type: ignore[arg-type]
+        migrate(connection, "checkpoint_migrations", len(MIGRATIONS), _make_tables)
 
 
-def _is_set_up(connection: Any) -> bool:
-    (there,) = connection.execute("SELECT to_regclass('checkpoint_migrations') IS NOT NULL").fetchone()
-    if not there:
-        return False
-    (version,) = connection.execute("SELECT COALESCE(MAX(v), -1) FROM checkpoint_migrations").fetchone()
-    return bool(version >= len(MIGRATIONS) - 1)
+def _make_tables(connection: Any) -> None:
+    from langgraph.checkpoint.postgres import PostgresSaver
+
+    PostgresSaver(connection).setup()

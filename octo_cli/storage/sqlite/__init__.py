@@ -32,12 +32,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 IN_MEMORY: Final = ":memory:"
-# What a disk keeps free beside a file that is written anew.
 
 
 class SqliteDatabase(Database):
-    """`location` is what a second connection to the same data opens; `timeout` is how many seconds a writer is waited
-    for."""
+    """`location` is what a second connection opens; `timeout` is how many seconds another writer is waited for."""
 
     dialect = "sqlite"
     checkpoint_tables = MappingProxyType(
@@ -46,7 +44,7 @@ class SqliteDatabase(Database):
             "writes": "checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value",
         }
     )
-
+    checkpoint_values = MappingProxyType({"checkpoints": "checkpoint", "writes": "value"})
     text_index = TextIndex(
         put="INSERT INTO octo_grams (rowid, grams) SELECT id, ? FROM octo_texts"
         " WHERE thread_id = ? AND kind = ? AND ref = ?",
@@ -62,7 +60,6 @@ class SqliteDatabase(Database):
         both=" AND ",
         either=" OR ",
     )
-    checkpoint_values = MappingProxyType({"checkpoints": "checkpoint", "writes": "value"})
 
     def __init__(self, path: Path, location: str, *, timeout: float) -> None:
         super().__init__(str(path))
