@@ -11,7 +11,7 @@ from typer import Argument, Option
 
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
-from octo_cli.cli.printing import print_json, print_lines
+from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines
 from octo_cli.errors import NotFound, StorageError, UsageError
 from octo_cli.settings import DatabaseSettings, Place
 from octo_cli.settings.databases import postgres_address
@@ -190,9 +190,7 @@ def _progress(caller: Caller) -> Callable[[int, int], None]:
 def _confirm(caller: Caller, settings: DatabaseSettings) -> None:
     if not caller.interactive:
         raise UsageError("restore_needs_yes", path=settings.name)
-    print(caller.words("db.restore_into", path=one_line(settings.name)), end=" ", file=sys.stderr, flush=True)  # noqa: T201
-    if sys.stdin.readline().strip().casefold() not in ("y", "yes", "예", "네"):
-        raise typer.Exit(1)
+    ask_to_go_on((), caller.words("db.restore_into", path=one_line(settings.name)))
 
 
 def _warn_of_chains(caller: Caller, threads: Iterable[str]) -> None:

@@ -1,7 +1,6 @@
 """memory …: what Octo remembers of a person, what of it the next turn would be given, and forgetting it."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, get_args
 
 import msgspec
@@ -9,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from octo_cli.cli.commands import Caller
-from octo_cli.cli.printing import print_json, print_lines, screen_columns
+from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines, screen_columns
 from octo_cli.errors import NotFound, UsageError
 from octo_cli.settings import Settings
 from octo_cli.storage import Storage, open_storage
@@ -17,7 +16,6 @@ from octo_cli.supervisor.memory import Outlook, outlook
 from octo_cli.ui import memory as pages
 from octo_cli.wire.memory import Fact, Length, Tier
 
-_YES: Final = frozenset({"y", "yes", "예", "네"})
 _NEAR: Final = 5
 
 
@@ -67,7 +65,9 @@ def forget(
         facts = storage.facts(settings.user) if found is None else [found] if isinstance(found, Fact) else []
         threads = storage.conversations(settings.user) if found is None else [found] if isinstance(found, str) else []
         if not yes:
-            _confirm(caller, pages.forgetting_lines(facts, threads, caller.words))
+            if not caller.interactive:
+                raise UsageError("forget_needs_yes")
+            ask_to_go_on(pages.forgetting_lines(facts, threads, caller.words), caller.words("memory.forget_these"))
         storage.forget_facts(settings.user, [fact.fact_id for fact in facts])
         storage.forget_conversations(threads)
     if caller.flags.get("json"):
@@ -135,12 +135,3 @@ def _unknown(storage: Storage, settings: Settings, ref: str, threads: str) -> No
     return NotFound(
         "memory_not_found", ref=ref, near=", ".join(part for part in (near, threads) if part.strip("—")) or "—"
     )
-
-
-def _confirm(caller: Caller, lines: Iterable[str]) -> None:
-    if not caller.interactive:
-        raise UsageError("forget_needs_yes")
-    shown: Sequence[str] = [*lines, caller.words("memory.forget_these")]
-    print("\n".join(shown), end=" ", file=sys.stderr, flush=True)  # noqa: T201
-    if sys.stdin.readline().strip().casefold() not in _YES:
-        raise typer.Exit(1)

@@ -15,9 +15,11 @@ from octo_cli.cli.threads import as_count, as_status, confirm, show_threads
 from octo_cli.errors import StorageError, ThreadBusy, UsageError
 from octo_cli.settings import RetentionSettings, duration
 from octo_cli.storage import Storage, open_storage
+from octo_cli.values.sizes import size
 from octo_cli.wire.work import ThreadRecord, ThreadStatus
 
-_MEGABYTE: Final = 1_000_000
+# Threads deleted in one transaction: the index is tidied once for all of them.
+_AT_ONCE: Final = 100
 _PRUNED: Final[tuple[ThreadStatus, ...]] = ("active", "completed", "failed")
 _WAITING: Final[ThreadStatus] = "waiting_human"
 
@@ -114,9 +116,8 @@ class _Pruned:
 
     def prune(self, old: Sequence[ThreadRecord], long: Sequence[ThreadRecord]) -> None:
         """One that somebody has begun to run meanwhile is left alone."""
-        for record in old:
-            with suppress(ThreadBusy):
-                self._delete(record)
+        for start in range(0, len(old), _AT_ONCE):
+            self._delete(old[start : start + _AT_ONCE])
         for record in long:
             with suppress(ThreadBusy):
                 self._thin(record)
@@ -125,12 +126,18 @@ class _Pruned:
             with suppress(StorageError):
                 self.shrunk = self.storage.shrink()
 
-    def _delete(self, record: ThreadRecord) -> None:
-        held = self.storage.bytes_of(record.thread_id)
-        if not self.dry:
-            self.storage.delete([record.thread_id])
+    def _delete(self, records: Sequence[ThreadRecord]) -> None:
+        held = sum(self.storage.bytes_of(record.thread_id) for record in records)
+        try:
+            if not self.dry:
+                self.storage.delete([record.thread_id for record in records])
+        except ThreadBusy:
+            # All but the one that is being run.
+            for one in records if len(records) > 1 else ():
+                self._delete([one])
+            return
         self.freed["deleted"] += held
-        self.deleted.append(record)
+        self.deleted += records
 
     def _thin(self, record: ThreadRecord) -> None:
         thinned = self.storage.thinned(record.thread_id, dry=self.dry)
@@ -145,16 +152,12 @@ class _Pruned:
         done = "list.would_be" if self.dry else "list.was"
         lines = [
             caller.words(
-                f"{done}_{what}", count=len(records), size=_size(self.freed[what]), checkpoints=self.checkpoints
+                f"{done}_{what}", count=len(records), size=size(self.freed[what]), checkpoints=self.checkpoints
             )
             for what, records in (("deleted", self.deleted), ("thinned", self.thinned))
             if records
         ]
         return [*lines, caller.words("list.not_shrunk")] if self.shrunk is False else lines
-
-
-def _size(held: int) -> str:
-    return f"{held / _MEGABYTE:.1f} MB" if held >= _MEGABYTE else f"{held / 1000:.0f} kB"
 
 
 def _span(text: str | None) -> timedelta | None:

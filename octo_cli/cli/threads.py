@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
-from octo_cli.cli.printing import print_json, print_lines, screen_columns
+from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines, screen_columns
 from octo_cli.errors import UsageError
 from octo_cli.i18n import Words
 from octo_cli.settings import Settings
@@ -29,7 +29,6 @@ _ALL: Final = "all"
 _MOST: Final = 10**9
 # A server's index takes no longer one.
 _LONGEST_TITLE: Final = 500
-_YES: Final = frozenset({"y", "yes", "예", "네"})
 
 
 def list_threads(
@@ -316,8 +315,5 @@ def confirm(caller: Caller, records: Sequence[ThreadRecord], doing: str = "delet
     """Show the threads and ask whether to go on with `doing` ("delete", "prune", "thin"); a no ends the command."""
     if not caller.interactive:
         raise UsageError(f"{doing}_needs_yes", count=len(records))
-    for line in show_threads(caller.settings, records, caller.words, screen_columns(sys.stderr)):
-        print(line, file=sys.stderr)  # noqa: T201
-    print(caller.words(f"list.{doing}_these"), end=" ", file=sys.stderr, flush=True)  # noqa: T201
-    if sys.stdin.readline().strip().casefold() not in _YES:
-        raise typer.Exit(1)
+    shown = show_threads(caller.settings, records, caller.words, screen_columns(sys.stderr))
+    ask_to_go_on(shown, caller.words(f"list.{doing}_these"))

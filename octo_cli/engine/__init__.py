@@ -138,8 +138,9 @@ class Engine:
     async def index_messages(self, thread_ids: Sequence[str]) -> None:
         """Put into the index what only the checkpoints of these threads know: those of an older Octo."""
         storage = await self._open()
-        with storage_errors(self.settings.database.name):
-            for thread_id in thread_ids:
+        for thread_id in thread_ids:
+            # One that is damaged, or a disk nothing can be written to, does not keep the others from being found.
+            with suppress(StorageError), storage_errors(self.settings.database.name):
                 said = said_in(await self.state(thread_id))
                 await asyncio.to_thread(storage.keep_messages, thread_id, said, only_first=True)
 

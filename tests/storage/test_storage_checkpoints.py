@@ -16,7 +16,7 @@ from octo_cli.errors import NotFound, StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.storage.sqlite import SqliteDatabase
-from tests.databases import file
+from tests.databases import by_hand, file
 from tests.storage.storage_samples import NOW, add_thread, entry, later
 
 
@@ -161,6 +161,42 @@ def test_a_copy_until_a_checkpoint_asks_again_what_was_answered_after_it(
 
     with open_storage(database) as storage:
         asyncio.run(run())
+
+
+# The first row of the copy lets the runner go on, and waits for it.
+BESIDE = """
+    CREATE FUNCTION run_beside() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.thread_id = 'fork' AND pg_advisory_unlock(2) THEN PERFORM pg_advisory_xact_lock(1); END IF;
+        RETURN NEW;
+    END $$
+"""
+
+
+def test_a_thread_is_copied_whole_while_it_is_being_run(address: str, tmp_path: Path) -> None:
+    async def turn(storage: Storage, text: str) -> None:
+        async with _graph(storage) as graph:
+            await graph.ainvoke({"said": [text]}, _config("t"), durability="sync")
+
+    async def copied() -> list[str]:
+        async with _graph(storage) as graph:
+            said: list[str] = (await graph.aget_state(_config("fork"))).values["said"]
+        return said
+
+    database = DatabaseSettings(tmp_path / "octo.db", postgres=address)
+    with open_storage(database) as storage, open_storage(database) as other, open_storage(database) as runner:
+        asyncio.run(turn(runner, "hello"))
+        tables = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
+        beside = (f"CREATE TRIGGER beside BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION" for name in tables)
+        by_hand(database, BESIDE, *(f"{trigger} run_beside()" for trigger in beside))
+        storage.database.read("SELECT pg_advisory_lock(2)")
+        other.database.read("SELECT pg_advisory_lock(1)")
+        copy = threading.Thread(target=storage.copy_checkpoints, args=("t", "fork"))
+        copy.start()
+        other.database.read("SELECT pg_advisory_lock(2)")
+        asyncio.run(turn(runner, "again"))
+        other.database.read("SELECT pg_advisory_unlock(1)")
+        copy.join()
+        assert asyncio.run(copied()) == ["hello", "first"]
 
 
 def test_a_copy_until_an_unknown_checkpoint_is_not_found(database: DatabaseSettings) -> None:
@@ -323,7 +359,7 @@ def test_an_empty_stand_in_for_a_missing_file_has_a_checkpointer_too(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cancelled_before_its_edge_is_decided_a_node_runs_again(tmp_path: Path) -> None:
+def test_cancelled_before_its_edge_is_decided_a_node_runs_again(database: DatabaseSettings) -> None:
     """LangGraph would keep what the node wrote, follow no edge, and call the thread finished."""
     decided = threading.Event()
 
@@ -356,5 +392,5 @@ def test_cancelled_before_its_edge_is_decided_a_node_runs_again(tmp_path: Path) 
         said: list[str] = done["said"]
         return said
 
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+    with open_storage(database) as storage:
         assert asyncio.run(interrupted(storage)) == ["first", "last"]

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from octo_cli.errors import ThreadBusy
+from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
-from tests.databases import file
 from tests.storage.storage_samples import NOW, add_thread, answer, child, later, question
 
 TAKER = """
@@ -30,16 +29,16 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    with open_storage(file(tmp_path / "octo.db")) as storage:
+def storage(database: DatabaseSettings) -> Iterator[Storage]:
+    with open_storage(database) as storage:
         add_thread(storage)
         yield storage
 
 
 @pytest.fixture
-def other(storage: Storage) -> Iterator[Storage]:
-    """What another process has of the same file."""
-    with open_storage(file(Path(storage.name))) as other:
+def other(storage: Storage, database: DatabaseSettings) -> Iterator[Storage]:
+    """What another process has of the same database."""
+    with open_storage(database) as other:
         yield other
 
 
@@ -96,14 +95,14 @@ def test_a_recycled_pid_is_not_mistaken_for_the_owner(storage: Storage, other: S
     storage.take_lease("thread-1", now=NOW)
     with pytest.raises(ThreadBusy):
         other.take_lease("thread-1", now=NOW)
-    _alter(storage, "started = '1'")
+    _alter(other, "started = '1'")
     assert other.take_lease("thread-1", now=NOW)
 
 
 @needs_proc
 def test_an_owner_on_another_machine_is_believed_until_its_lease_expires(storage: Storage, other: Storage) -> None:
     lost = storage.take_lease("thread-1", now=NOW)
-    _alter(storage, "machine = 'elsewhere', host = 'other-host', pid = 4194304, started = '1'")
+    _alter(other, "machine = 'elsewhere', host = 'other-host', pid = 4194304, started = '1'")
     with pytest.raises(ThreadBusy) as caught:
         other.take_lease("thread-1", now=later(seconds=29))
     assert caught.value.values == {
@@ -144,8 +143,7 @@ def test_a_lease_is_given_back_when_the_work_fails_and_one_process_holds_it_once
     assert storage.holder("thread-1", now=NOW) is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a process's name may hold anything on POSIX only")
-def test_a_lease_ends_together_with_what_is_written_or_not_at_all(storage: Storage) -> None:
+def test_a_lease_ends_together_with_what_is_written_or_not_at_all(storage: Storage, other: Storage) -> None:
     lease = storage.take_lease("thread-1", now=NOW)
     with suppress(LookupError), lease.ending():
         storage.put_questions("thread-1", [question()])
@@ -156,13 +154,14 @@ def test_a_lease_ends_together_with_what_is_written_or_not_at_all(storage: Stora
     with lease.ending():
         storage.put_questions("thread-1", [question()])
         storage.touch("thread-1", now=NOW, status="waiting_human")
-        assert _seen_by_others(storage) == ("active", 0)
-    assert _seen_by_others(storage) == ("waiting_human", 1)
+        assert _seen_by(other) == ("active", 0)
+    assert _seen_by(other) == ("waiting_human", 1)
     assert storage.holder("thread-1", now=NOW) is None
     lease.renew(now=later(seconds=20))
     assert storage.holder("thread-1", now=NOW) is None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process's name may hold anything on POSIX only")
 def test_a_process_whose_name_looks_like_its_state_is_read_right(
     storage: Storage, other: Storage, tmp_path: Path
 ) -> None:
@@ -173,7 +172,7 @@ def test_a_process_whose_name_looks_like_its_state_is_read_right(
     process = subprocess.Popen([odd, "60"])
     try:
         storage.take_lease("thread-1", now=NOW)
-        _alter(storage, f"pid = {process.pid}, started = ''")
+        _alter(other, f"pid = {process.pid}, started = ''")
         with pytest.raises(ThreadBusy):
             other.take_lease("thread-1", now=NOW)
     finally:
@@ -181,16 +180,13 @@ def test_a_process_whose_name_looks_like_its_state_is_read_right(
         process.wait()
 
 
-def _seen_by_others(storage: Storage) -> tuple[str, int]:
+def _seen_by(other: Storage) -> tuple[str, int]:
     """The thread's status and how many questions it has, as another connection reads them now."""
-    with open_storage(file(Path(storage.name))) as other:
-        record = other.thread("thread-1", now=NOW)
-        assert record is not None
-        return record.status, len(other.questions("thread-1"))
+    record = other.thread("thread-1", now=NOW)
+    assert record is not None
+    return record.status, len(other.questions("thread-1"))
 
 
-def _alter(storage: Storage, columns: str) -> None:
-    other = sqlite3.connect(storage.name)
-    with other:
-        other.execute(f"UPDATE octo_leases SET {columns}")
-    other.close()
+def _alter(other: Storage, columns: str) -> None:
+    with other.database.write() as run:
+        run(f"UPDATE octo_leases SET {columns}", ())

@@ -28,6 +28,12 @@ def test_every_turn_adds_what_is_new(storage: Storage) -> None:
     assert storage.messages("thread-1") == said("안녕", "hello", "안녕", "hello")
 
 
+def test_nothing_is_kept_of_a_thread_that_was_deleted_meanwhile(storage: Storage) -> None:
+    storage.delete(["thread-1"])
+    assert storage.keep_messages("thread-1", said("안녕"), only_first=True) == 0
+    assert storage.messages("thread-1") == []
+
+
 def test_a_branch_that_was_left_is_no_longer_the_conversation_and_comes_back_whole(storage: Storage) -> None:
     first, second = said("a", "b", "c", "d"), said("a", "b", "x", "y", "z")
     assert storage.keep_messages("thread-1", first) == 4
