@@ -39,7 +39,7 @@ def watch(_frame, event, called):
 
 here, there = (DatabaseSettings(Path(path)) for path in sys.argv[1:3])
 with open_storage(here) as source, open_storage(there) as to:
-    moving.set_up(to.database)
+    to.database.make_checkpoint_tables()
     sys.setprofile(watch)
     moving.copy(source.database, to.database, None)
 """
