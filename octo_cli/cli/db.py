@@ -96,8 +96,7 @@ def restore(
     if force and not yes:
         _confirm(caller, settings)
     path = caller.cwd / Path(file).expanduser()
-    with open_storage(settings) as storage:
-        done = archives.restore(path, storage, settings, replace=force, skip_damaged=skip_damaged)
+    done = archives.restore(path, settings, replace=force, skip_damaged=skip_damaged)
     _warn(caller, "db.left_out", done.damaged)
     _warn(caller, "db.chain_broken", done.broken_chains)
     if caller.flags.get("json"):

@@ -62,7 +62,7 @@ def back_up(
     """
     database = storage.database
     damaged: tuple[str, ...] = ()
-    if _is_the_file_of(database, file):
+    if _is_the_file_of(settings, file):
         raise UsageError("same_database", path=file)
     if file.exists() and not replace:
         raise UsageError("backup_exists", path=file)
@@ -84,19 +84,18 @@ def back_up(
     return Archive(str(file), file.stat().st_size, threads, summed, broken, damaged)
 
 
-def restore(
-    file: Path, storage: Storage, settings: DatabaseSettings, *, replace: bool = False, skip_damaged: bool = False
-) -> Restored:
+def restore(file: Path, settings: DatabaseSettings, *, replace: bool = False, skip_damaged: bool = False) -> Restored:
     """Put what an archive holds into the database, in one transaction, read back before it counts.
 
     What a file held before is kept beside it, where `replace` allows that; a server's database has to be empty.
     Raises UsageError "restore_not_empty" or "restore_server_not_empty", ThreadBusy, StorageError "not_an_archive",
     "archive_changed", "copy_damaged", "storage_corrupt", "storage_too_new" or "no_space".
     """
-    database = storage.database
-    if _is_the_file_of(database, file):
+    if _is_the_file_of(settings, file):
         raise UsageError("same_database", path=file)
-    with _opened(file, settings) as archive:
+    # The archive first: a key that does not fit it must not become that of a new database.
+    with _opened(file, settings) as archive, open_storage(settings) as storage:
+        database = storage.database
         need_space(settings.sqlite, archive.database.sizes()["total"] if database.dialect == "sqlite" else 0)
         there = _ids(database)
         moving.refuse_running(database, there)
@@ -124,9 +123,9 @@ def restore(
     return Restored(len(sums), summed, str(kept) if kept else None, broken, tuple(damaged))
 
 
-def _is_the_file_of(database: Database, file: Path) -> bool:
-    both = isinstance(database, SqliteDatabase) and database.path.exists() and file.exists()
-    return both and file.samefile(database.name)
+def _is_the_file_of(settings: DatabaseSettings, file: Path) -> bool:
+    both = not settings.postgres and settings.sqlite.exists() and file.exists()
+    return both and file.samefile(settings.sqlite)
 
 
 def _ids(database: Database) -> list[str]:
@@ -173,8 +172,13 @@ def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
             shutil.copyfile(file, copy)
         with storage_errors(str(file)), closing(sqlite3.connect(copy)) as archive:
             _refuse_unfit(archive, file)
-        with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
-            yield storage
+        try:
+            with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
+                yield storage
+        except StorageError as error:
+            if error.values.get("path") != str(copy):
+                raise
+            raise StorageError(error.code, **{**error.values, "path": file}) from error
 
 
 def _refuse_unfit(archive: sqlite3.Connection, file: Path) -> None:
