@@ -38,7 +38,7 @@ def watch(_frame, event, called):
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-here, there = (DatabaseSettings(Path(path)) for path in sys.argv[1:3])
+here, there = DatabaseSettings(Path(sys.argv[1])), DatabaseSettings(Path(sys.argv[2]), postgres=sys.argv[4] or None)
 with open_storage(here) as source, open_storage(there) as to:
     to.database.make_checkpoint_tables()
     sys.setprofile(watch)
@@ -231,13 +231,13 @@ def test_a_database_is_not_copied_into_itself(database: DatabaseSettings) -> Non
     assert refused.value.code == "same_database"
 
 
-@pytest.mark.parametrize("after", [20, 200, 900])
-def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, tmp_path: Path, after: int) -> None:
-    to = tmp_path / "to.db"
-    command = [sys.executable, "-c", _KILLED, old.name, str(to), str(after)]
+@pytest.mark.parametrize("after", [20, 200, 400])
+def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, database: DatabaseSettings, after: int) -> None:
+    arguments = (old.name, str(database.sqlite), str(after), database.postgres or "")
+    command = [sys.executable, "-c", _KILLED, *arguments]
     killed = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
-    with open_storage(DatabaseSettings(to)) as target:
+    with open_storage(database) as target:
         there = {record.thread_id for record in target.threads()}
         for thread_id in there:
             with old.database.snapshot(), target.database.snapshot():
@@ -360,6 +360,18 @@ def test_all_that_is_damaged_is_named_at_once_and_can_be_left_out(
             assert (refused.value.code, refused.value.values["threads"]) == ("copy_damaged", ", ".join(damaged))
         assert {record.thread_id for record in target.threads()} == {"thread-0", "thread-2", "thread-3"}
         assert target.facts("lee") == facts[:1]
+
+
+def test_threads_that_arrive_in_one_transaction_take_no_lock_each(old: Storage, address: str, tmp_path: Path) -> None:
+    with open_storage(DatabaseSettings(tmp_path / "none.db", postgres=address)) as target:
+        target.database.make_checkpoint_tables()
+        with old.database.snapshot(), target.database.write() as run:
+            for record in old.threads():
+                moving.transfer(old.database, target.database, run, record.thread_id)
+            # All locks of a server, whoever holds them, lie in a table of a few thousand places.
+            held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            assert run(held, ()).fetchone() == (0,)
+        assert [target.verify_audit(record.thread_id) for record in old.threads()] == [None] * 6
 
 
 def test_a_broken_chain_is_no_whole_one_on_the_other_side(old: Storage, tmp_path: Path) -> None:
