@@ -163,7 +163,9 @@ def _summed_up(part: Path) -> str:
 def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
     """A verified copy of an archive, brought up to date; the archive stays as it is."""
     with file_errors(file):
-        need_space(settings.sqlite, file.stat().st_size)
+        size = file.stat().st_size
+    need_space(settings.sqlite, size)
+    with file_errors(settings.sqlite):
         settings.sqlite.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = tempfile.TemporaryDirectory(prefix=".octo-restore.", dir=settings.sqlite.parent)
     with private as folder:

@@ -231,7 +231,7 @@ def test_a_database_is_not_copied_into_itself(database: DatabaseSettings) -> Non
     assert refused.value.code == "same_database"
 
 
-@pytest.mark.parametrize("after", [20, 200, 400])
+@pytest.mark.parametrize("after", [20, 120, 250])
 def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, database: DatabaseSettings, after: int) -> None:
     arguments = (old.name, str(database.sqlite), str(after), database.postgres or "")
     command = [sys.executable, "-c", _KILLED, *arguments]
