@@ -60,6 +60,7 @@ def backup(
     ctx: typer.Context,
     file: Annotated[str, Argument(metavar="FILE")],
     force: Annotated[bool, Option("--force")] = False,
+    skip_damaged: Annotated[bool, Option("--skip-damaged")] = False,
 ) -> None:
     """Write the database to one file."""
     caller: Caller = ctx.obj
@@ -67,11 +68,12 @@ def backup(
 
     path = caller.cwd / Path(file).expanduser()
     with _opened(caller) as storage:
-        made = back_up(storage, caller.settings.database, path, replace=force)
+        made = back_up(storage, caller.settings.database, path, replace=force, skip_damaged=skip_damaged)
         # Somebody may be writing for long: the backup is there all the same.
         with suppress(StorageError):
             storage.note_backup(path, now=storage.database.now())
-    _warn_of_chains(caller, made.broken_chains)
+    _warn(caller, "db.left_out", made.damaged)
+    _warn(caller, "db.chain_broken", made.broken_chains)
     if caller.flags.get("json"):
         print_json(made)
     else:
@@ -84,6 +86,7 @@ def restore(
     file: Annotated[str, Argument(metavar="FILE")],
     yes: Annotated[bool, Option("--yes", "-y")] = False,
     force: Annotated[bool, Option("--force")] = False,
+    skip_damaged: Annotated[bool, Option("--skip-damaged")] = False,
 ) -> None:
     """Put back what a backup holds."""
     caller: Caller = ctx.obj
@@ -92,9 +95,10 @@ def restore(
     settings = caller.settings.database
     if force and not yes:
         _confirm(caller, settings)
-    with open_storage(settings) as storage:
-        done = archives.restore(caller.cwd / Path(file).expanduser(), storage, settings, replace=force)
-    _warn_of_chains(caller, done.broken_chains)
+    path = caller.cwd / Path(file).expanduser()
+    done = archives.restore(path, settings, replace=force, skip_damaged=skip_damaged)
+    _warn(caller, "db.left_out", done.damaged)
+    _warn(caller, "db.chain_broken", done.broken_chains)
     if caller.flags.get("json"):
         print_json(done)
         return
@@ -107,6 +111,7 @@ def copy(
     ctx: typer.Context,
     to: Annotated[str | None, Option("--to", metavar="URL|PATH")] = None,
     thread: Annotated[list[str] | None, Option("--thread", metavar="THREAD")] = None,
+    skip_damaged: Annotated[bool, Option("--skip-damaged")] = False,
 ) -> None:
     """Carry threads to another database."""
     caller: Caller = ctx.obj
@@ -121,7 +126,9 @@ def copy(
         if not settings.postgres:
             need_space(settings.sqlite, 0 if chosen else storage.database.sizes()["total"])
         with open_storage(settings) as target:
-            done = moving.copy(storage.database, target.database, chosen, _progress(caller))
+            watched = _progress(caller)
+            done = moving.copy(storage.database, target.database, chosen, watched, skip_damaged=skip_damaged)
+    _warn(caller, "db.left_out", done.damaged)
     if caller.flags.get("json"):
         print_json(done)
         return
@@ -193,9 +200,9 @@ def _confirm(caller: Caller, settings: DatabaseSettings) -> None:
     ask_to_go_on((), caller.words("db.restore_into", path=one_line(settings.name)))
 
 
-def _warn_of_chains(caller: Caller, threads: Iterable[str]) -> None:
-    for thread_id in threads:
-        print(caller.words("db.chain_broken", thread=thread_id), file=sys.stderr)  # noqa: T201
+def _warn(caller: Caller, sentence: str, names: Iterable[str]) -> None:
+    for name in names:
+        print(caller.words(sentence, thread=one_line(name)), file=sys.stderr)  # noqa: T201
 
 
 def _info_rows(found: DatabaseInfo, caller: Caller) -> Iterator[tuple[str, str]]:

@@ -61,8 +61,11 @@ def forget(
     if all_ == (memory is not None):
         raise UsageError("forget_what")
     with open_storage(settings.database, create=False) as storage:
-        found = None if memory is None else _found(storage, settings, memory)
-        facts = storage.facts(settings.user) if found is None else [found] if isinstance(found, Fact) else []
+        # A damaged fact, too, can be forgotten.
+        found = None if memory is None else _found(storage, settings, memory, damaged=True)
+        facts = (
+            storage.facts(settings.user, damaged=True) if found is None else [found] if isinstance(found, Fact) else []
+        )
         threads = storage.conversations(settings.user) if found is None else [found] if isinstance(found, str) else []
         if not yes:
             if not caller.interactive:
@@ -109,9 +112,9 @@ def _conversation(storage: Storage, settings: Settings, thread_id: str) -> dict[
     }
 
 
-def _found(storage: Storage, settings: Settings, ref: str) -> Fact | str:
+def _found(storage: Storage, settings: Settings, ref: str, *, damaged: bool = False) -> Fact | str:
     """The fact, or the id of the conversation. Raises NotFound with what is near."""
-    if fact := storage.find_fact(settings.user, ref):
+    if fact := storage.find_fact(settings.user, ref, damaged=damaged):
         return fact
     try:
         thread_id = storage.resolve(ref)
@@ -128,7 +131,7 @@ def _found(storage: Storage, settings: Settings, ref: str) -> Fact | str:
 def _unknown(storage: Storage, settings: Settings, ref: str, threads: str) -> NotFound:
     from difflib import get_close_matches
 
-    facts = {fact.fact_id: fact for fact in storage.facts(settings.user)}
+    facts = {fact.fact_id: fact for fact in storage.facts(settings.user, damaged=True)}
     words = {key: fact for fact in facts.values() for key in (fact.fact_id, fact.fact_id[: len(ref)], fact.text)}
     close = dict.fromkeys(words[key].fact_id for key in get_close_matches(ref, words, n=_NEAR, cutoff=0.4))
     near = ", ".join(f'{fact_id} "{facts[fact_id].text}"' for fact_id in close)

@@ -29,32 +29,40 @@ _CHECKSUM: Final = "archive_checksum"
 
 
 class Archive(Struct, frozen=True):
-    """`broken_chains` are threads whose audit log was changed: here as in the database it was made of."""
+    """`broken_chains` are threads whose audit log was changed: here as in the database it was made of.
+
+    `damaged` are threads and facts that were left out.
+    """
 
     path: str
     bytes: int
     threads: int
     checksum: str
     broken_chains: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 class Restored(Struct, frozen=True):
-    """`kept` is where what was there before lies now."""
+    """`kept` is where what was there before lies now; `damaged` are threads and facts that were left out."""
 
     threads: int
     checksum: str
     kept: str | None
     broken_chains: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
-def back_up(storage: Storage, settings: DatabaseSettings, file: Path, *, replace: bool = False) -> Archive:
-    """Write the whole database to `file`, mode 0600.
+def back_up(
+    storage: Storage, settings: DatabaseSettings, file: Path, *, replace: bool = False, skip_damaged: bool = False
+) -> Archive:
+    """Write the whole database to `file`, mode 0600. A file's pages go as they are, damaged ones included.
 
     Raises UsageError "backup_exists" unless it may be replaced, "same_database"; StorageError "no_space" before
-    anything is written.
+    anything is written, "copy_damaged" for a server's database that is not to be had whole.
     """
     database = storage.database
-    if _is_the_file_of(database, file):
+    damaged: tuple[str, ...] = ()
+    if _is_the_file_of(settings, file):
         raise UsageError("same_database", path=file)
     if file.exists() and not replace:
         raise UsageError("backup_exists", path=file)
@@ -68,46 +76,56 @@ def back_up(storage: Storage, settings: DatabaseSettings, file: Path, *, replace
             encrypt = database.sealed.encrypts
             with open_storage(settings._replace(postgres=None, sqlite=part, encrypt=encrypt)) as archive:
                 if database.dialect != "sqlite":
-                    moving.copy(database, archive.database, None, running=True)
+                    copied = moving.copy(database, archive.database, None, running=True, skip_damaged=skip_damaged)
+                    damaged = copied.damaged
                 threads, broken = _chains(archive)
             summed = _summed_up(part)
         part.replace(file)
-    return Archive(str(file), file.stat().st_size, threads, summed, broken)
+    return Archive(str(file), file.stat().st_size, threads, summed, broken, damaged)
 
 
-def restore(file: Path, storage: Storage, settings: DatabaseSettings, *, replace: bool = False) -> Restored:
+def restore(file: Path, settings: DatabaseSettings, *, replace: bool = False, skip_damaged: bool = False) -> Restored:
     """Put what an archive holds into the database, in one transaction, read back before it counts.
 
     What a file held before is kept beside it, where `replace` allows that; a server's database has to be empty.
     Raises UsageError "restore_not_empty" or "restore_server_not_empty", ThreadBusy, StorageError "not_an_archive",
-    "archive_changed", "storage_corrupt", "storage_too_new" or "no_space".
+    "archive_changed", "copy_damaged", "storage_corrupt", "storage_too_new" or "no_space".
     """
-    database = storage.database
-    if _is_the_file_of(database, file):
+    if _is_the_file_of(settings, file):
         raise UsageError("same_database", path=file)
-    with _opened(file, settings) as archive:
+    # The archive first: a key that does not fit it must not become that of a new database.
+    with _opened(file, settings) as archive, open_storage(settings) as storage:
+        database = storage.database
         need_space(settings.sqlite, archive.database.sizes()["total"] if database.dialect == "sqlite" else 0)
         there = _ids(database)
         moving.refuse_running(database, there)
         kept = _set_aside(storage, settings, len(there), replace=replace) if there else None
         database.make_checkpoint_tables()
         archive.database.make_checkpoint_tables()
-        facts = moving.read_facts(archive.database)
+        damaged, sums = moving.Damaged(archive.database), {}
+        facts = moving.read_facts(archive.database, damaged)
         if facts:
             database.in_store(lambda _: None)
         with archive.database.snapshot(), database.write() as run:
             if there:
                 storage.delete(there)
             moving.remove_facts(database, run)
-            sums = {one: moving.transfer(archive.database, database, run, one) for one in _ids(archive.database)}
+            for one in _ids(archive.database):
+                with damaged.noted(one):
+                    sums[one] = moving.transfer(archive.database, database, run, one)
+            if not skip_damaged:
+                damaged.refuse(file)
+            # What had arrived of them by then.
+            storage.delete([one for one in damaged if one not in sums])
             moving.put_facts(database, run, facts)
         broken = _chains(storage)[1]
-    return Restored(len(sums), moving.checksum(sums, facts), str(kept) if kept else None, broken)
+    summed = moving.checksum(sums, facts)
+    return Restored(len(sums), summed, str(kept) if kept else None, broken, tuple(damaged))
 
 
-def _is_the_file_of(database: Database, file: Path) -> bool:
-    both = isinstance(database, SqliteDatabase) and database.path.exists() and file.exists()
-    return both and file.samefile(database.name)
+def _is_the_file_of(settings: DatabaseSettings, file: Path) -> bool:
+    both = not settings.postgres and settings.sqlite.exists() and file.exists()
+    return both and file.samefile(settings.sqlite)
 
 
 def _ids(database: Database) -> list[str]:
@@ -145,7 +163,9 @@ def _summed_up(part: Path) -> str:
 def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
     """A verified copy of an archive, brought up to date; the archive stays as it is."""
     with file_errors(file):
-        need_space(settings.sqlite, file.stat().st_size)
+        size = file.stat().st_size
+    need_space(settings.sqlite, size)
+    with file_errors(settings.sqlite):
         settings.sqlite.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         private = tempfile.TemporaryDirectory(prefix=".octo-restore.", dir=settings.sqlite.parent)
     with private as folder:
@@ -154,8 +174,13 @@ def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
             shutil.copyfile(file, copy)
         with storage_errors(str(file)), closing(sqlite3.connect(copy)) as archive:
             _refuse_unfit(archive, file)
-        with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
-            yield storage
+        try:
+            with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
+                yield storage
+        except StorageError as error:
+            if error.values.get("path") != str(copy):
+                raise
+            raise StorageError(error.code, **{**error.values, "path": file}) from error
 
 
 def _refuse_unfit(archive: sqlite3.Connection, file: Path) -> None:

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 _TABLES: Final = (
     *("octo_threads", "octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_messages"),
+    *("octo_summaries", "octo_recalled"),
     *("checkpoints", "writes", "checkpoint_writes", "checkpoint_blobs"),
 )
 
 
 def faults(storage: "Storage") -> Iterator[StorageError]:
-    """What is wrong with the database, thread by thread; nothing for a sound one."""
+    """What is wrong with the database, thread by thread, then fact by fact; nothing for a sound one."""
     database = storage._database
     there = [name for name in _TABLES if database.has_table(name)]
     threads = database.read(f"{' UNION '.join(f'SELECT thread_id FROM {name}' for name in there)} ORDER BY 1")
@@ -28,6 +29,7 @@ def faults(storage: "Storage") -> Iterator[StorageError]:
         yield from database.broken_values(thread_id)
         if (entry := storage.verify_audit(thread_id)) is not None:
             yield StorageError("audit_broken", thread=thread_id, entry=entry)
+    yield from storage.broken_facts()
 
 
 def _looks(storage: "Storage", thread_id: str) -> tuple[Callable[[], object], ...]:
@@ -37,6 +39,7 @@ def _looks(storage: "Storage", thread_id: str) -> tuple[Callable[[], object], ..
         lambda: storage.thread_details(thread_id),
         lambda: storage.questions(thread_id),
         lambda: storage.messages(thread_id),
+        lambda: storage.remembered(thread_id),
         lambda: storage.documents(thread_id, whole=True),
         lambda: storage.audit(thread_id),
         lambda: storage.checkpoint_rows(thread_id),

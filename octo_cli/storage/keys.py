@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.database import Database
-from octo_cli.storage.sealing import Seal, locked, read_key, read_lock, unlocked
+from octo_cli.storage.sealing import Seal, is_sealed, locked, read_key, read_lock, unlocked
 
 if TYPE_CHECKING:
     from octo_cli.storage.sealing import Lock
@@ -19,9 +19,14 @@ _TABLES: Final = ("octo_threads", "octo_audit", "octo_documents", "checkpoints",
 
 
 def seal_of(database: Database, *, encrypt: bool, environment: Mapping[str, str]) -> Seal:
-    """Raises StorageError storage_key_missing, storage_key_malformed, storage_key_wrong, storage_not_encrypted."""
+    """Raises StorageError storage_key_missing, storage_key_malformed, storage_key_wrong, storage_not_encrypted.
+
+    And "storage_corrupt" for an encrypted one whose lock is gone: it would be written to in clear.
+    """
     lock = _lock(database)
     if lock is None and not encrypt:
+        if _looks_sealed(database):
+            raise database.damaged("octo_properties", "value", _PROPERTY, detail="gone")
         return Seal()
     if lock is None and _holds_something(database):
         raise StorageError("storage_not_encrypted", path=database.name)
@@ -49,6 +54,12 @@ def _made(database: Database, key: bytes) -> "Lock":
         lock = locked(key)
         run("INSERT INTO octo_properties (name, value) VALUES (?, ?)", (_PROPERTY, lock.text))
     return lock
+
+
+def _looks_sealed(database: Database) -> bool:
+    """By a column that nobody but Octo writes: a person's words may begin as they like."""
+    rows = database.read("SELECT audit_head FROM octo_threads ORDER BY recency LIMIT 1")
+    return bool(rows) and is_sealed(rows[0][0])
 
 
 def _holds_something(database: Database) -> bool:

@@ -4,16 +4,16 @@ A turn's memory is kept here under its hash and only named in the turn's thread:
 what is forgotten is gone for every thread at once. Which of it a turn gets is not decided here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, get_args
 from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct
 
-from octo_cli.errors import NotFound
-from octo_cli.storage.database import Database
+from octo_cli.errors import NotFound, StorageError
+from octo_cli.storage.database import Database, Row
 from octo_cli.storage.moments import stamp
 from octo_cli.wire.memory import Fact, Length, Memory, Recalled, RecalledSession, Recap, Session
 
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
 _ID_LENGTH: Final = 12
+_PREFIX: Final = 4
 _NAMED: Final = 5
+_SUMMARY: Final = ("octo_summaries", "text")
+_RECALLED: Final = ("octo_recalled", "text")
 _FORGOTTEN: Final = ("octo_summaries", "octo_recalled")
+# LangGraph's store may hold what is none of Octo's: the namespaces of facts begin so.
+_FACTS: Final = ("octo", "facts")
 
 
 class Earlier(Struct, frozen=True):
@@ -33,28 +38,54 @@ class Earlier(Struct, frozen=True):
     digest: str
 
 
+class _Stored(Struct, frozen=True):
+    """A fact's value in the store."""
+
+    text: str
+    at: str = ""
+    thread_id: str = ""
+
+
 class Memories:
     _database: Database
 
     # Facts
 
-    def facts(self, user: str) -> list[Fact]:
-        """What `user` asked to be remembered, newest first."""
-        if not self._database.has_table("store"):
-            return []
-        # Read as it stands: LangGraph's store brings numpy along, and every turn would wait for that.
-        prefix = ".".join(_namespace(user))
-        rows = self._database.read("SELECT key, value FROM store WHERE prefix = ?", prefix)
-        facts = [self._fact(key, value) for key, value in rows]
+    def facts(self, user: str, *, damaged: bool = False) -> list[Fact]:
+        """What `user` asked to be remembered, newest first.
+
+        Raises StorageError "fact_damaged" (fact), unless `damaged` ones are to be there too, without their text.
+        """
+        facts = []
+        for prefix, key, value in self._stored("prefix = ?", ".".join(_namespace(user))):
+            try:
+                facts.append(self._fact(prefix, key, value))
+            except StorageError:
+                if not damaged:
+                    raise
+                facts.append(Fact(key, "", ""))
         return sorted(facts, key=lambda fact: (fact.at, fact.fact_id), reverse=True)
+
+    def broken_facts(self) -> Iterator[StorageError]:
+        """Every fact of anybody's that is not what was written there."""
+        beginning = f"{'.'.join(_FACTS)}."
+        for row in self._stored("prefix >= ? AND prefix < ? ORDER BY prefix, key", beginning, f"{beginning}\x7f"):
+            try:
+                self._fact(*row)
+            except StorageError as error:
+                yield error
 
     def keep_fact(self, user: str, text: str, *, thread_id: str, now: datetime) -> tuple[Fact, bool]:
         """The fact, and whether it is new: said again in the same words it is the same."""
-        fact_id = _fact_id(user, text)
-        if known := next((fact for fact in self.facts(user) if fact.fact_id == fact_id), None):
+        # By its words: one that came from a database with another key was named there.
+        words = _words(text)
+        if known := next((fact for fact in self.facts(user) if _words(fact.text) == words), None):
             return known, False
+        prefix = ".".join(_namespace(user))
+        fact_id = self._database.sealed.digest(f"{prefix}\0{words}")[:_ID_LENGTH]
         fact = Fact(fact_id, text, stamp(now), thread_id)
-        value = {"text": self._database.seal(text), "at": fact.at, "thread_id": thread_id}
+        sealed = self._database.seal(text, *fact_place(prefix, fact_id))
+        value = {"text": sealed, "at": fact.at, "thread_id": thread_id}
 
         # A function and no lambda: `put` returns nothing, and nothing is what comes back.
         def put(store: "BaseStore") -> None:
@@ -74,9 +105,11 @@ class Memories:
             self._database.in_store(delete)
             self._database.wipe()
 
-    def find_fact(self, user: str, ref: str) -> Fact | None:
-        """The fact `ref` names by its id, or by a beginning of it that no other has."""
-        found = [fact for fact in self.facts(user) if fact.fact_id.startswith(ref)] if len(ref) >= 4 else []
+    def find_fact(self, user: str, ref: str, *, damaged: bool = False) -> Fact | None:
+        """The fact `ref` names by its id, or by a beginning of it that no other has; `damaged` as for `facts`."""
+        if len(ref) < _PREFIX:
+            return None
+        found = [fact for fact in self.facts(user, damaged=damaged) if fact.fact_id.startswith(ref)]
         if len(found) > 1:
             named = ", ".join(f"{fact.fact_id} “{fact.text}”" for fact in found[:_NAMED])
             raise NotFound("memory_ambiguous", ref=ref, matches=named)
@@ -102,14 +135,18 @@ class Memories:
             "SELECT text, made_by FROM octo_summaries WHERE thread_id = ? AND length = ? AND (digest = ? OR ? = '')",
             *(thread_id, length, digest, digest),
         )
-        return Recap(self._database.unseal(rows[0][0]), rows[0][1]) if rows else None
+        if not rows:
+            return None
+        text, made_by = rows[0]
+        return Recap(self._database.unseal(text, *_SUMMARY, thread_id, length), made_by)
 
     def keep_summary(self, earlier: Earlier, length: Length, recap: Recap, *, now: datetime) -> None:
         """Instead of the one there was. One forgotten or deleted meanwhile stays so."""
         with self._database.write(earlier.thread_id) as run:
             key = (earlier.thread_id, length)
             run("DELETE FROM octo_summaries WHERE thread_id = ? AND length = ?", key)
-            values = (*key, earlier.digest, recap.made_by, stamp(now), self._database.seal(recap.text))
+            sealed = self._database.seal(recap.text, *_SUMMARY, *key)
+            values = (*key, earlier.digest, recap.made_by, stamp(now), sealed)
             run(
                 "INSERT INTO octo_summaries (thread_id, length, digest, made_by, at, text)"
                 " SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),"
@@ -139,11 +176,10 @@ class Memories:
 
     def keep_recalled(self, sessions: Sequence[tuple[Session, int]]) -> tuple[RecalledSession, ...]:
         """Sessions with their tokens, kept as they are now, under names a thread can hold."""
-        from hashlib import sha256
-
+        digest = self._database.sealed.digest
         texts = [msgspec.json.encode(session).decode() for session, _ in sessions]
         named = tuple(
-            RecalledSession(session.thread_id, session.tier, tokens, sha256(text.encode()).hexdigest())
+            RecalledSession(session.thread_id, session.tier, tokens, digest(text))
             for (session, tokens), text in zip(sessions, texts, strict=True)
         )
         known = self._kept(named).keys()
@@ -152,12 +188,13 @@ class Memories:
             return named
         with self._database.write(*(one.thread_id for one, _ in new)) as run:
             for one, text in new:
+                sealed = self._database.seal(text, *_RECALLED, one.thread_id, one.digest)
                 run(
                     "INSERT INTO octo_recalled (thread_id, digest, text)"
                     " SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)"
                     " WHERE EXISTS (SELECT 1 FROM octo_threads WHERE thread_id = ? AND forgotten = 0)"
                     " ON CONFLICT DO NOTHING",
-                    (one.thread_id, one.digest, self._database.seal(text), one.thread_id),
+                    (one.thread_id, one.digest, sealed, one.thread_id),
                 )
         return named
 
@@ -170,30 +207,57 @@ class Memories:
             tuple(kept[one.digest] for one in named.sessions if one.digest in kept),
         )
 
+    def remembered(self, thread_id: str) -> tuple[list[Recap], list[Session]]:
+        """All that is kept of a conversation: its summaries, and what turns of others were given of it."""
+        recaps = [recap for length in get_args(Length) if (recap := self.summary(thread_id, length))]
+        rows = self._database.read("SELECT thread_id, digest, text FROM octo_recalled WHERE thread_id = ?", thread_id)
+        return recaps, [self._session(*row) for row in rows]
+
     def _kept(self, named: Sequence[RecalledSession]) -> dict[str, Session]:
         if not named:
             return {}
         marks = ", ".join("?" * len(named))
         rows = self._database.read(
-            f"SELECT digest, text FROM octo_recalled WHERE thread_id IN ({marks}) AND digest IN ({marks})",
+            f"SELECT thread_id, digest, text FROM octo_recalled WHERE thread_id IN ({marks}) AND digest IN ({marks})",
             *(one.thread_id for one in named),
             *(one.digest for one in named),
         )
-        return {digest: self._database.decode(self._database.unseal(text), Session) for digest, text in rows}
+        return {digest: self._session(thread_id, digest, text) for thread_id, digest, text in rows}
 
-    def _fact(self, fact_id: str, stored: str | bytes | dict[str, Any]) -> Fact:
-        value = stored if isinstance(stored, dict) else self._database.decode(stored, dict[str, Any])
-        text = self._database.unseal(str(value.get("text", "")))
-        return Fact(fact_id, text, str(value.get("at", "")), str(value.get("thread_id", "")))
+    def _session(self, thread_id: str, digest: str, stored: str) -> Session:
+        return self._database.decode_sealed(stored, Session, *_RECALLED, thread_id, digest)
+
+    def _stored(self, where: str, *values: str) -> list[Row]:
+        """(prefix, key, value) of facts, as they stand: LangGraph's store brings numpy along, every turn would wait."""
+        if not self._database.has_table("store"):
+            return []
+        return self._database.read(f"SELECT prefix, key, CAST(value AS TEXT) FROM store WHERE {where}", *values)
+
+    def _fact(self, prefix: str, key: str, value: str) -> Fact:
+        place = fact_place(prefix, key)
+        try:
+            stored = self._database.decode(value, _Stored, *place)
+            text = self._database.unseal(stored.text, *place)
+        except StorageError as error:
+            raise StorageError("fact_damaged", **{**error.values, "fact": key}) from error
+        return Fact(key, text, stored.at, stored.thread_id)
+
+
+def is_fact(prefix: str) -> bool:
+    """Whether a namespace of the store, as it stands there, is one of facts."""
+    return prefix.startswith(f"{'.'.join(_FACTS)}.")
+
+
+def fact_place(prefix: str, key: str) -> tuple[str, str, str, str]:
+    """What a fact's text is sealed for."""
+    return "store", "text", prefix, key
 
 
 def _namespace(user: str) -> tuple[str, ...]:
     # A label may hold no dot, and a name anything.
-    return ("octo", "facts", f"u{user.encode('utf-8', 'surrogateescape').hex()}")
+    return (*_FACTS, f"u{user.encode('utf-8', 'surrogateescape').hex()}")
 
 
-def _fact_id(user: str, text: str) -> str:
-    from hashlib import sha256
-
-    same = " ".join(normalize("NFKC", text).casefold().split()).rstrip(".!。 ")
-    return sha256(f"{user}\0{same}".encode("utf-8", "surrogatepass")).hexdigest()[:_ID_LENGTH]
+def _words(text: str) -> str:
+    """What makes two facts the same."""
+    return " ".join(normalize("NFKC", text).casefold().split()).rstrip(".!。 ")

@@ -9,10 +9,12 @@ from typing import Final
 from msgspec import Struct
 
 from octo_cli.storage.database import Database
+from octo_cli.storage.sealing import Seal
 from octo_cli.storage.texts import ThreadTexts
 from octo_cli.wire.work import Message
 
-_START: Final = ""
+# The digest of a conversation in which nothing was said.
+START: Final = ""
 _PLACE: Final = ("octo_messages", "text")
 
 
@@ -84,8 +86,13 @@ class Messages:
         return [Message(speaker, unseal(text, *_PLACE, thread_id, digest), at) for speaker, text, at, digest in rows]
 
     def _placed(self, said: Sequence[Message]) -> Iterator[Said]:
-        digest = _START
+        digest = START
         for place, message in enumerate(said):
-            # A short text could be guessed from a digest that needs no key.
-            digest = self._database.sealed.digest("\0".join((digest, message.speaker, message.at, message.text)))
+            digest = chained(self._database.sealed, digest, message)
             yield Said(place, digest, message)
+
+
+def chained(seal: Seal, before: str, message: Message) -> str:
+    """The digest of a message that was said after what has the digest `before`."""
+    # A short text could be guessed from a digest that needs no key.
+    return seal.digest("\0".join((before, message.speaker, message.at, message.text)))

@@ -5,9 +5,10 @@ copy that was interrupted is finished by another; one that differs is refused by
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -15,7 +16,8 @@ from octo_cli.errors import StorageError, ThreadBusy, UsageError
 from octo_cli.storage import Storage
 from octo_cli.storage.database import Database, Run
 from octo_cli.storage.leases import held_threads
-from octo_cli.storage.portable import Digest, digest, parts, put
+from octo_cli.storage.memory import fact_place, is_fact
+from octo_cli.storage.portable import Digest, digest, new_names, parts, put, renamed
 from octo_cli.storage.texts import ThreadTexts
 
 # Called after every thread with how many are done and how many there are.
@@ -27,12 +29,36 @@ _UNIQUE: Final = {"octo_documents": ("document_id", "version"), "octo_audit": ("
 
 
 class Copied(Struct, frozen=True):
-    """`checksum` is over the threads and facts that now are in both databases."""
+    """`checksum` is over the threads and facts that now are in both databases; `damaged` were left out."""
 
     copied: int
     unchanged: int
     facts: int
     checksum: str
+    damaged: tuple[str, ...] = ()
+
+
+class Damaged(dict[str, None]):
+    """What of a database cannot be read, in the order in which it was met."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._path = database.name
+
+    @contextmanager
+    def noted(self, name: str) -> Iterator[None]:
+        """Damage met inside is noted under `name`, and ends what is done inside."""
+        try:
+            yield
+        except StorageError as error:
+            if error.code != "storage_corrupt" or error.values.get("path") != self._path:
+                raise
+            self[name] = None
+
+    def refuse(self, path: object) -> None:
+        """Raise StorageError "copy_damaged" (threads) if there is any."""
+        if self:
+            raise StorageError("copy_damaged", path=path, threads=", ".join(self))
 
 
 def copy(
@@ -42,36 +68,42 @@ def copy(
     progress: Progress = lambda _done, _all: None,
     *,
     running: bool = False,
+    skip_damaged: bool = False,
 ) -> Copied:
     """Copy these threads, or all threads and facts. `running`: also those that are being run, as they stand.
 
     Raises UsageError "same_database", ThreadBusy "thread_busy" for a thread that is being run, and StorageError
-    "copy_differs" (threads) before anything is written.
+    "copy_differs" (threads) before anything is written; "copy_damaged" (threads) after all that is whole has arrived,
+    unless damaged ones are to be left out.
     """
     if source.same_as(target):
         raise UsageError("same_database", path=target.name)
     for database in (source, target):
         database.make_checkpoint_tables()
+    damaged = Damaged(source)
     with source.snapshot():
         wanted = _in_order(source, thread_ids)
         if not running:
             refuse_running(source, wanted)
-        there = _already_there(source, target, wanted)
+        there = _already_there(source, target, wanted, damaged)
         sums = dict(there)
         for done, thread_id in enumerate(wanted, 1):
-            if thread_id not in there:
-                with target.write(thread_id) as run:
+            if thread_id not in {**there, **damaged}:
+                with damaged.noted(thread_id), target.write(thread_id) as run:
                     sums[thread_id] = transfer(source, target, run, thread_id)
             progress(done, len(wanted))
-        facts = _copy_facts(source, target) if thread_ids is None else {}
-    return Copied(len(wanted) - len(there), len(there), len(facts), checksum(sums, facts))
+        facts = _copy_facts(source, target, damaged) if thread_ids is None else {}
+    if not skip_damaged:
+        damaged.refuse(source.name)
+    return Copied(len(sums) - len(there), len(there), len(facts), checksum(sums, facts), tuple(damaged))
 
 
 def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Digest:
     """Write a thread inside the target's transaction, and read it back. Raises StorageError "copy_mismatch"."""
     _refuse_taken(source, run, thread_id)
+    names = new_names(source, target, thread_id)
     for part in parts(source, thread_id):
-        put(target, run, thread_id, part)
+        put(target, run, thread_id, renamed(part, names))
     # A chain that does not hold stays as it is: a new one would make it pass for whole.
     recorded = run("SELECT 1 FROM octo_audit WHERE thread_id = ? LIMIT 1", (thread_id,)).fetchone()
     if recorded and Storage(source).verify_audit(thread_id) is None:
@@ -79,7 +111,8 @@ def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Di
     indexed = run("SELECT 1 FROM octo_threads WHERE thread_id = ? AND indexed = 1", (thread_id,)).fetchone()
     if indexed:
         ThreadTexts(target, run, thread_id).put_all()
-    if (copied := digest(target, thread_id)) != digest(source, thread_id):
+    copied = digest(parts(target, thread_id))
+    if copied != digest(renamed(part, names) for part in parts(source, thread_id)):
         raise StorageError("copy_mismatch", path=target.name, thread=thread_id)
     return copied
 
@@ -108,18 +141,19 @@ def _in_order(source: Database, thread_ids: Sequence[str] | None) -> list[str]:
     return [thread_id for thread_id in every if thread_id in wanted]
 
 
-def _already_there(source: Database, target: Database, wanted: Sequence[str]) -> dict[str, Digest]:
+def _already_there(source: Database, target: Database, wanted: Sequence[str], damaged: Damaged) -> dict[str, Digest]:
     """Those that the target has, equal in all a person or a graph put there."""
     # A graph of another program may have left checkpoints under the same name.
     ids = target.read("SELECT thread_id FROM octo_threads UNION SELECT thread_id FROM checkpoints")
     there, equal, other = {str(row[0]) for row in ids}, {}, []
     with target.snapshot():
         for thread_id in (one for one in wanted if one in there):
-            theirs = digest(target, thread_id)
-            if digest(source, thread_id).thread == theirs.thread:
-                equal[thread_id] = theirs
-            else:
-                other.append(thread_id)
+            theirs = digest(parts(target, thread_id))
+            with damaged.noted(thread_id):
+                if digest(parts(source, thread_id)).thread == theirs.thread:
+                    equal[thread_id] = theirs
+                else:
+                    other.append(thread_id)
     if other:
         raise StorageError("copy_differs", path=target.name, threads=_named(other))
     return equal
@@ -145,7 +179,7 @@ def put_facts(database: Database, run: Run, facts: Facts) -> None:
         raise StorageError("copy_differs", path=database.name, threads=_named([key for _, key in other]))
     kind = {"sqlite": "TEXT", "postgres": "JSONB"}[database.dialect]
     for name in facts.keys() - there.keys():
-        sealed = _with_text(facts[name], database.seal)
+        sealed = _with_text(database, name, facts[name], database.seal)
         run(f"INSERT INTO store (prefix, key, value) VALUES (?, ?, CAST(? AS {kind}))", (*name, sealed))
 
 
@@ -154,28 +188,35 @@ def remove_facts(database: Database, run: Run) -> None:
         run("DELETE FROM store", ())
 
 
-def _copy_facts(source: Database, target: Database) -> Facts:
+def _copy_facts(source: Database, target: Database, damaged: Damaged) -> Facts:
     """LangGraph's store: what people asked to be remembered."""
-    if facts := read_facts(source):
+    if facts := read_facts(source, damaged):
         target.in_store(lambda _: None)
         with target.write("store") as run:
             put_facts(target, run, facts)
     return facts
 
 
-def read_facts(database: Database) -> Facts:
-    """By namespace and key, as JSON with its names in order, the texts open."""
+def read_facts(database: Database, damaged: Damaged | None = None) -> Facts:
+    """By namespace and key, as JSON with its names in order, the texts open. A damaged one is noted, or else raised."""
     if not database.has_table("store"):
         return {}
-    rows = database.read("SELECT prefix, key, CAST(value AS TEXT) FROM store")
-    return {(prefix, key): _with_text(value, database.unseal) for prefix, key, value in rows}
+    facts = {}
+    for prefix, key, value in database.read("SELECT prefix, key, CAST(value AS TEXT) FROM store ORDER BY prefix, key"):
+        with damaged.noted(key) if damaged is not None else nullcontext():
+            facts[prefix, key] = _with_text(database, (prefix, key), value, database.unseal)
+    return facts
 
 
-def _with_text(value: str, change: Callable[[str], str]) -> str:
-    fact = json.loads(value)
-    if isinstance(fact.get("text"), str):
-        fact["text"] = change(fact["text"])
-    return json.dumps(fact, ensure_ascii=False, sort_keys=True)
+def _with_text(database: Database, name: tuple[str, str], value: str, change: Callable[..., str]) -> str:
+    """The JSON of an item of the store, a fact's text changed."""
+    place = fact_place(*name)
+    item = database.decode(value, dict[str, Any], *place)
+    if is_fact(name[0]):
+        if not isinstance(item.get("text"), str):
+            raise database.damaged(*place, detail="no text")
+        item["text"] = change(item["text"], *place)
+    return json.dumps(item, ensure_ascii=False, sort_keys=True)
 
 
 def _named(names: Sequence[str]) -> str:

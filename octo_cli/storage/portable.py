@@ -6,7 +6,7 @@ what MessagePack calls an extension stays the bytes it was, so a type this machi
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from types import MappingProxyType
@@ -17,7 +17,9 @@ from msgspec import msgpack
 
 from octo_cli.errors import StorageError
 from octo_cli.storage.database import Database, Run
+from octo_cli.storage.messages import START, chained
 from octo_cli.storage.sealing import OUTLINE, BrokenSealError, holds, outline, unsealed
+from octo_cli.wire.work import Message
 
 # The index, by thread: what orders a thread's rows. A table that is not there is left out.
 INDEX: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -34,6 +36,8 @@ INDEX: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 # What each database finds out by itself: two threads may differ in it and still be the same.
 _DERIVED: Final = ("octo_messages", "octo_summaries", "octo_recalled")
+# Where `digest` is that of a message. What was recalled goes by a name that stands in threads, and keeps it.
+_NAMED_BY_WORDS: Final = ("octo_messages", "octo_summaries")
 _OF_THE_DATABASE: Final = frozenset({"recency", "indexed"})
 _NEXT_RECENCY: Final = "(SELECT COALESCE(MAX(recency), 0) + 1 FROM octo_threads)"
 # Columns whose text is sealed for its place in the database it is in; the place is completed by the row's key.
@@ -118,13 +122,44 @@ def put(database: Database, run: Run, thread_id: str, part: Part) -> None:
             _put_write(database, run, thread_id, part)
 
 
-def digest(database: Database, thread_id: str) -> Digest:
-    """What only an equal thread has, whichever kind of database holds it; inside `snapshot` or `write`."""
-    sums = {False: sha256(), True: sha256()}
-    for part in parts(database, thread_id):
-        derived = isinstance(part, Line) and part.table in _DERIVED
-        sums[derived].update(_canonical(part))
-    return Digest(sums[False].hexdigest(), sums[True].hexdigest())
+def digest(thread: Iterable[Part]) -> Digest:
+    """What only an equal thread has, whichever kind of database holds it."""
+    whole, derived = sha256(), []
+    for part in thread:
+        if isinstance(part, Line) and part.table in _DERIVED:
+            derived.append(sha256(_canonical(part)).digest())
+        else:
+            whole.update(_canonical(part))
+    # Under another key what was said has other names, and another order.
+    return Digest(whole.hexdigest(), sha256(b"".join(sorted(derived))).hexdigest())
+
+
+def new_names(source: Database, target: Database, thread_id: str) -> Mapping[str, str]:
+    """The digests of what was said, each with what the target's key makes of it; none where both make the same.
+
+    Every message was said after one that is the place before, whichever branch it is on: the one that fits.
+    """
+    names: dict[str, str] = {}
+    if source.sealed.digest("") == target.sealed.digest(""):
+        return names
+    here, before, latest = -1, {START: START}, {START: START}
+    for line in _lines(source, thread_id, "octo_messages", ("place", "digest")):
+        row = line.values
+        if row["place"] > here:
+            here, before, latest = row["place"], latest, {}
+        message, old = Message(row["speaker"], row["text"], row["at"]), row["digest"]
+        for theirs, ours in before.items():
+            if chained(source.sealed, theirs, message) == old:
+                names[old] = latest[old] = chained(target.sealed, ours, message)
+    return names
+
+
+def renamed(part: Part, names: Mapping[str, str]) -> Part:
+    """The part as `new_names` has it."""
+    if not isinstance(part, Line) or part.table not in _NAMED_BY_WORDS:
+        return part
+    old = part.values["digest"]
+    return Line(part.table, {**part.values, "digest": names.get(old, old)})
 
 
 def _canonical(part: Part) -> bytes:

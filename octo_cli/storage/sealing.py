@@ -75,7 +75,7 @@ class KeyedSeal(Seal):
         return f"{_SEALED}{b64encode(self.pack(text.encode(), *place)).decode()}"
 
     def unseal(self, stored: str, *place: object) -> str:
-        if not stored.startswith(_SEALED):
+        if not is_sealed(stored):
             raise BrokenSealError("plain text among encrypted")
         try:
             sealed = b64decode(stored.removeprefix(_SEALED), validate=True)
@@ -126,6 +126,11 @@ def holds(seal: Seal, checkpoint: Any, metadata: Any) -> bool:
     """Whether a server's checkpoint is the one that was written."""
     of_its_kind = isinstance(checkpoint, dict) and isinstance(metadata, dict)
     return of_its_kind and metadata.get(OUTLINE) == outline(seal, checkpoint)
+
+
+def is_sealed(stored: str) -> bool:
+    """Whether `stored` looks like a text that was sealed with a key."""
+    return stored.startswith(_SEALED)
 
 
 class Lock(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.wire.memory import Recalled, Recap, Session
@@ -98,6 +99,25 @@ def test_what_was_brought_stays_until_it_is_forgotten_or_deleted(storage: Storag
     storage.forget_facts("lee", [fact.fact_id])
     storage.delete(["thread-2"])
     assert storage.recalled("lee", recalled) == storage.recalled("lee", Recalled())
+
+
+@pytest.mark.parametrize("value", ["{", "[]", "{}", '{"text": 1}', '"a"'])
+def test_a_damaged_fact_is_named_and_can_be_forgotten(storage: Storage, value: str) -> None:
+    whole, _ = storage.keep_fact("lee", WORDS, thread_id="", now=NOW)
+    bad, _ = storage.keep_fact("lee", "A4를 쓴다", thread_id="", now=later(days=1))
+    if value == "{" and storage._database.dialect == "postgres":
+        pytest.skip("no server's column holds it")
+    with storage._database.write() as run:
+        assert run("UPDATE store SET value = ? WHERE key = ?", (value, bad.fact_id)).rowcount
+    for read in (lambda: storage.facts("lee"), lambda: storage.find_fact("lee", bad.fact_id)):
+        with pytest.raises(StorageError) as caught:
+            read()
+        assert (caught.value.code, caught.value.values["fact"]) == ("fact_damaged", bad.fact_id)
+    assert [(error.code, error.values["fact"]) for error in storage.faults()] == [("fact_damaged", bad.fact_id)]
+    found = storage.find_fact("lee", bad.fact_id[:6], damaged=True)
+    assert found is not None
+    storage.forget_facts("lee", [found.fact_id])
+    assert storage.facts("lee") == [whole]
 
 
 def test_no_byte_of_what_was_forgotten_stays_in_the_file(tmp_path: Path) -> None:

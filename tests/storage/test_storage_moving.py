@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -16,11 +16,12 @@ from langgraph.graph import END, START, StateGraph
 from octo_cli.errors import StorageError, ThreadBusy, UsageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, moving, open_storage
-from octo_cli.storage.portable import digest
+from octo_cli.storage.portable import digest, parts
 from octo_cli.storage.sealing import OUTLINE, new_key
+from octo_cli.wire.memory import Recalled, Recap, Session
 from octo_cli.wire.work import Message
 from tests.storage.releases import WAITING, finish, settings_of, unpacked
-from tests.storage.storage_samples import NOW, add_thread, draft, entry
+from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry
 
 # The copy of a child that is killed before its nth call of the driver.
 _KILLED = """
@@ -37,9 +38,9 @@ def watch(_frame, event, called):
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-here, there = (DatabaseSettings(Path(path)) for path in sys.argv[1:3])
+here, there = DatabaseSettings(Path(sys.argv[1])), DatabaseSettings(Path(sys.argv[2]), postgres=sys.argv[4] or None)
 with open_storage(here) as source, open_storage(there) as to:
-    moving.set_up(to.database)
+    to.database.make_checkpoint_tables()
     sys.setprofile(watch)
     moving.copy(source.database, to.database, None)
 """
@@ -230,17 +231,17 @@ def test_a_database_is_not_copied_into_itself(database: DatabaseSettings) -> Non
     assert refused.value.code == "same_database"
 
 
-@pytest.mark.parametrize("after", [20, 200, 900])
-def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, tmp_path: Path, after: int) -> None:
-    to = tmp_path / "to.db"
-    command = [sys.executable, "-c", _KILLED, old.name, str(to), str(after)]
+@pytest.mark.parametrize("after", [20, 120, 250])
+def test_a_copy_that_was_killed_is_finished_by_another(old: Storage, database: DatabaseSettings, after: int) -> None:
+    arguments = (old.name, str(database.sqlite), str(after), database.postgres or "")
+    command = [sys.executable, "-c", _KILLED, *arguments]
     killed = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
-    with open_storage(DatabaseSettings(to)) as target:
+    with open_storage(database) as target:
         there = {record.thread_id for record in target.threads()}
         for thread_id in there:
             with old.database.snapshot(), target.database.snapshot():
-                assert digest(target.database, thread_id) == digest(old.database, thread_id)
+                assert digest(parts(target.database, thread_id)) == digest(parts(old.database, thread_id))
         done = moving.copy(old.database, target.database, None)
         assert (done.copied, done.unchanged) == (6 - len(there), len(there))
 
@@ -252,8 +253,8 @@ def test_damage_is_named_and_does_not_arrive(old: Storage, database: DatabaseSet
     with open_storage(database._replace(sqlite=database.sqlite.with_name("to.db"))) as target:
         with pytest.raises(StorageError) as damaged:
             moving.copy(old.database, target.database, ["finished"])
-        assert damaged.value.code == "storage_corrupt"
-        assert (damaged.value.values["path"], "finished" in str(damaged.value.values["detail"])) == (old.name, True)
+        assert damaged.value.code == "copy_damaged"
+        assert (damaged.value.values["path"], damaged.value.values["threads"]) == (old.name, "finished")
         assert target.threads() == []
 
 
@@ -293,6 +294,84 @@ def test_a_copy_is_encrypted_and_comes_back_in_clear(old: Storage, address: str,
                 assert asyncio.run(read_back(storage, thread_id)) == asyncio.run(read_back(old, thread_id))
         ((stored,),) = sealed.database.read("SELECT text FROM octo_documents WHERE thread_id = 'finished'")
         assert "홍길동" not in stored
+
+
+def _said(*texts: str) -> list[Message]:
+    return [Message("octo" if place % 2 else "user", text, AT) for place, text in enumerate(texts)]
+
+
+def test_what_is_said_and_remembered_goes_on_under_every_key(address: str, tmp_path: Path) -> None:
+    keys = [{"OCTO_ENCRYPTION_KEY": new_key()} for _ in range(2)]
+    chain: list[tuple[DatabaseSettings, dict[str, str]]] = [
+        (DatabaseSettings(tmp_path / "plain.db"), {}),
+        (DatabaseSettings(tmp_path / "none.db", postgres=address, encrypt=True), keys[0]),
+        (DatabaseSettings(tmp_path / "other.db", encrypt=True), keys[1]),
+        (DatabaseSettings(tmp_path / "back.db"), {}),
+    ]
+    branch, now = _said("보증금은?", "오천만원", "월세는?"), _said("보증금은?", "오천만원", "A4 용지", "네")
+    with ExitStack() as opened:
+        first, *others = [opened.enter_context(open_storage(one, environment=env)) for one, env in chain]
+        thread_id = add_thread(first, user="lee")
+        first.keep_messages(thread_id, branch)
+        first.keep_messages(thread_id, now)
+        (earlier,) = first.earlier("lee", but=None, limit=1)
+        first.keep_summary(earlier, "long", Recap("보증금 이야기", "offline"), now=NOW)
+        session = Session(thread_id, "long", AT, summary="보증금 이야기")
+        fact, _ = first.keep_fact("lee", "A4를 좋아한다", thread_id=thread_id, now=NOW)
+        recalled = Recalled((fact.fact_id,), first.keep_recalled([(session, 10)]), 10)
+        sums, before = [], first
+        for there in others:
+            sums.append(moving.copy(before.database, there.database, None).checksum)
+            before = there
+        assert len(set(sums)) == 1
+        for storage in (first, *others):
+            assert storage.recalled("lee", recalled).sessions == (session,)
+            assert storage.recalled("lee", recalled).facts == (fact,)
+            assert storage.keep_fact("lee", "A4를 좋아한다.", thread_id="", now=NOW) == (fact, False)
+            (earlier,) = storage.earlier("lee", but=None, limit=1)
+            assert storage.summary(thread_id, "long", digest=earlier.digest) == Recap("보증금 이야기", "offline")
+            assert [found.thread_id for found in storage.search("용지")] == [thread_id]
+            assert storage.keep_messages(thread_id, [*now, *_said("하나")]) == 1
+            assert storage.keep_messages(thread_id, branch) == 0
+            assert (storage.messages(thread_id), storage.search("용지")) == (branch, [])
+            assert list(storage.faults()) == []
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_all_that_is_damaged_is_named_at_once_and_can_be_left_out(
+    database: DatabaseSettings, tmp_path: Path, *, skip: bool
+) -> None:
+    with open_storage(database) as source, open_storage(DatabaseSettings(tmp_path / "to.db")) as target:
+        for number in range(4):
+            asyncio.run(talked(source, add_thread(source, f"thread-{number}"), range(1, 3)))
+        facts = [source.keep_fact("lee", text, thread_id="", now=NOW)[0] for text in ("하나", "둘")]
+        moving.copy(source.database, target.database, ["thread-3"])
+        with source.database.write() as run:
+            for table, column in source.database.checkpoint_values.items():
+                run(f"UPDATE {table} SET {column} = ? WHERE thread_id IN ('thread-1', 'thread-3')", (b"no",))
+            run("UPDATE store SET value = ? WHERE key = ?", ("{}", facts[1].fact_id))
+        damaged = ("thread-3", "thread-1", facts[1].fact_id)
+        if skip:
+            done = moving.copy(source.database, target.database, None, skip_damaged=True)
+            assert (done.copied, done.unchanged, done.facts, done.damaged) == (2, 0, 1, damaged)
+        else:
+            with pytest.raises(StorageError) as refused:
+                moving.copy(source.database, target.database, None)
+            assert (refused.value.code, refused.value.values["threads"]) == ("copy_damaged", ", ".join(damaged))
+        assert {record.thread_id for record in target.threads()} == {"thread-0", "thread-2", "thread-3"}
+        assert target.facts("lee") == facts[:1]
+
+
+def test_threads_that_arrive_in_one_transaction_take_no_lock_each(old: Storage, address: str, tmp_path: Path) -> None:
+    with open_storage(DatabaseSettings(tmp_path / "none.db", postgres=address)) as target:
+        target.database.make_checkpoint_tables()
+        with old.database.snapshot(), target.database.write() as run:
+            for record in old.threads():
+                moving.transfer(old.database, target.database, run, record.thread_id)
+            # All locks of a server, whoever holds them, lie in a table of a few thousand places.
+            held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            assert run(held, ()).fetchone() == (0,)
+        assert [target.verify_audit(record.thread_id) for record in old.threads()] == [None] * 6
 
 
 def test_a_broken_chain_is_no_whole_one_on_the_other_side(old: Storage, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, open_storage
 from octo_cli.storage.sealing import BrokenSealError, Seal, locked, new_key, read_key, read_lock, unlocked
+from octo_cli.wire.memory import Recap, Session
 from octo_cli.wire.work import Message, Usage
 from tests.databases import file
 from tests.storage.storage_samples import AT, NOW, add_thread, draft, entry, question
@@ -32,6 +33,7 @@ ALWAYS = (
     ("octo_audit", "new_value"),
     ("octo_audit", "detail"),
     ("octo_documents", "fields"),
+    ("octo_recalled", "text"),
 )
 KEYED = (
     ("octo_threads", "title"),
@@ -39,6 +41,7 @@ KEYED = (
     ("octo_documents", "path"),
     ("octo_documents", "text"),
     ("octo_messages", "text"),
+    ("octo_summaries", "text"),
 )
 CHAINED = (
     *("entry_key", "part", "at", "actor", "event", "document_id", "step_id", "field", "old_value", "new_value"),
@@ -102,6 +105,10 @@ def _fill(storage: Storage, thread_id: str) -> None:
     storage.record([entry(thread_id, new=number) for number in range(2)], key=f"{thread_id}:2")
     storage.put_questions(thread_id, [question(f"{thread_id}-q", thread_id=thread_id, message=SAID)])
     storage.keep_messages(thread_id, [Message("user", SAID, AT), Message("octo", SAID, AT)])
+    (earlier,) = (one for one in storage.earlier("lee", but=None, limit=9) if one.thread_id == thread_id)
+    storage.keep_summary(earlier, "long", Recap(SAID, "offline"), now=NOW)
+    storage.keep_recalled([(Session(thread_id, "long", AT, summary=SAID), 1)])
+    storage.keep_fact("lee", f"{SAID} {thread_id}", thread_id=thread_id, now=NOW)
     usage = Usage("m", requests=1)
     storage.touch(thread_id, now=NOW, status="failed", failure={"code": SAID}, turn_usage={"1": usage})
     storage.touch(thread_id, now=NOW, past_usage=usage)
@@ -224,6 +231,16 @@ def test_another_key_none_and_no_key_at_all_open_nothing(database: DatabaseSetti
         assert storage.threads()[0].title == "임대차계약서"
 
 
+def test_an_encrypted_database_without_its_lock_does_not_pass_for_a_plain_one(database: DatabaseSettings) -> None:
+    with open_storage(database._replace(encrypt=True), environment=ENVIRONMENT) as storage:
+        add_thread(storage)
+        _change(storage, "DELETE FROM octo_properties WHERE name = 'encryption'")
+    for encrypt, code in {False: "storage_corrupt", True: "storage_not_encrypted"}.items():
+        with pytest.raises(StorageError) as caught:
+            open_storage(database._replace(encrypt=encrypt), environment=ENVIRONMENT)
+        assert caught.value.code == code
+
+
 def test_a_plain_database_that_holds_something_is_not_taken_for_an_encrypted_one(database: DatabaseSettings) -> None:
     open_storage(database).close()  # An empty one may still become one.
     with open_storage(database._replace(encrypt=True), environment=ENVIRONMENT) as storage:
@@ -279,6 +296,8 @@ def test_what_belongs_elsewhere_is_found_in_an_encrypted_database(storage: Stora
             assert any(f"{table}.{column}" in one for one in told), (table, column, told)
     with _tampered(storage, "UPDATE octo_documents SET title = path"):
         assert "octo_documents.title" in _told(storage)[0]
+    with _tampered(storage, "UPDATE store SET value = (SELECT value FROM store ORDER BY key LIMIT 1)"):
+        assert [one.partition(" ")[0] for one in _told(storage)] == ["fact_damaged"]
 
 
 def test_no_way_of_changing_the_audit_log_by_sql_stays_unseen(storage: Storage) -> None:

@@ -80,6 +80,7 @@ class PostgresDatabase(Database):
         super().__init__(settings.name)
         self.settings = settings
         self._hopeful = True
+        self._columns: dict[str, tuple[str, ...]] = {}
         with storage_errors(self.name):
             self._connection = connected(settings)
             try:
@@ -136,7 +137,10 @@ class PostgresDatabase(Database):
             "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
             " AND attgenerated = ''"
         )
-        return tuple(sorted(str(row[0]) for row in self.read(sql, table)))
+        # Asked for thousands of times while threads move; a table that is there stays as it is.
+        if table not in self._columns and (found := self.read(sql, table)):
+            self._columns[table] = tuple(sorted(str(row[0]) for row in found))
+        return self._columns.get(table, ())
 
     def same_as(self, other: Database) -> bool:
         # Addresses can be written in many ways; no two servers started in the same microsecond.
