@@ -14,12 +14,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
-# What the pages were written under; a page in Korean is read on a Korean machine.
-NOW: Final = "2027-02-20T10:15:00+09:00"
+# When the pages were written. Every command is later than the one before it, or what lists by age had no one order.
+NOW: Final = datetime.fromisoformat("2027-02-20T10:15:00+09:00")
+STEP: Final = timedelta(milliseconds=100)
+# A page in Korean is read on a Korean machine.
 LOCALES: Final = {".ko.md": "ko_KR.UTF-8", ".md": "en_US.UTF-8"}
 HOME: Final = "/home/hong"
 ELISION: Final = "…"
@@ -74,9 +77,10 @@ def run(page: Path, folder: Path) -> Iterator[tuple[Shown, Printed]]:
     work.mkdir()
     environment = _environment(folder, next(LOCALES[end] for end in LOCALES if page.name.endswith(end)))
     names = _Names(folder)
-    for part in transcript(page):
+    for place, part in enumerate(transcript(page)):
         if isinstance(part, Shown):
-            yield part, names.steady(_typed(part.command, work, environment))
+            now = {"OCTO_NOW": (NOW + place * STEP).isoformat()}
+            yield part, names.steady(_typed(part.command, work, environment | now))
         else:
             (work / part[0]).write_text(part[1], encoding="utf-8")
 
@@ -151,7 +155,7 @@ def _environment(folder: Path, locale: str) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR") if name in os.environ},
         **{"PATH": path, "HOME": str(folder), "LOGNAME": "hong", "LANG": locale, "TERM": "dumb"},
-        **{"OCTO_HOME": str(folder / "octo"), "OCTO_NOW": NOW},
+        **{"OCTO_HOME": str(folder / "octo")},
         # Nor was a key ever given: the keyring is whoever's who runs the tests.
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }

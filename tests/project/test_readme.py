@@ -14,7 +14,10 @@ from tests.project import console
 from tests.project.console import PROJECT, Printed, Shown
 
 PAGES = [PROJECT / name for name in ("README.md", "README.ko.md")]
-TRANSCRIPTS = [*PAGES, *(PROJECT / "docs" / f"{name}{end}" for name in ("models", "agents") for end in console.LOCALES)]
+TRANSCRIPTS = [
+    *PAGES,
+    *(PROJECT / "docs" / f"{name}{end}" for name in ("models", "agents", "storage") for end in console.LOCALES),
+]
 SETUP = re.compile(r"^```sh\n(pip install .*)\n```$", re.MULTILINE)
 ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
 WHERE_COMPLETIONS_GO = {
