@@ -234,7 +234,7 @@ class Database(ABC):
 
     def _enter(self, run: Any, keys: tuple[str, ...]) -> None:
         """Pass the fences of `keys`; whoever passed one in this transaction has it locked until that ends."""
-        self.fences.check(run, *(key for key in keys if key not in self._entered))
+        self.fences.check(run, *(set(keys) - self._entered))
         self._entered.update(keys)
 
     @contextmanager
