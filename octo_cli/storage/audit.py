@@ -72,8 +72,11 @@ class Audit:
         with self._database.write(key, *(entry.thread_id for entry in entries)) as run:
             if run("SELECT 1 FROM octo_audit WHERE entry_key = ? LIMIT 1", (key,)).fetchone():
                 return False
+            ends = {entry.thread_id: self._end(run, entry.thread_id) for entry in entries}
             for part, entry in enumerate(entries):
-                self._append(run, entry, key, part)
+                ends[entry.thread_id] = self._append(run, entry, key, part, ends[entry.thread_id])
+            for thread_id, end in ends.items():
+                self._put_head(run, thread_id, *end)
         return True
 
     def audit(self, thread_id: str) -> list[AuditRow]:
@@ -143,10 +146,14 @@ class Audit:
                 run("UPDATE octo_audit SET prev_hash = ?, hash = ? WHERE thread_id = ? AND seq = ?", changed)
             self._put_head(run, thread_id, seq, last)
 
-    def _append(self, run: Run, entry: AuditEntry, key: str, part: int) -> None:
-        head = run("SELECT seq, hash FROM octo_audit_heads WHERE thread_id = ?", (entry.thread_id,)).fetchone()
-        last_seq, prev_hash = head or _START
-        seq = last_seq + 1
+    def _end(self, run: Run, thread_id: str) -> tuple[int, str]:
+        """Where the thread's chain ends: the last `seq` and its hash."""
+        head = run("SELECT seq, hash FROM octo_audit_heads WHERE thread_id = ?", (thread_id,)).fetchone()
+        return tuple(head) if head else _START
+
+    def _append(self, run: Run, entry: AuditEntry, key: str, part: int, end: tuple[int, str]) -> tuple[int, str]:
+        """The chain's new end."""
+        seq, prev_hash = end[0] + 1, end[1]
         values = {"old_value": entry.old, "new_value": entry.new, "detail": entry.detail}
         old, new, detail = (self._sealed(value, name, entry.thread_id, seq) for name, value in values.items())
         stored = (
@@ -156,7 +163,7 @@ class Audit:
         own = self._hash(prev_hash, stored)
         marks = ", ".join("?" * (len(stored) + 2))
         run(f"INSERT INTO octo_audit ({_COLUMNS}) VALUES ({marks})", (*stored, prev_hash, own))
-        self._put_head(run, entry.thread_id, seq, own)
+        return seq, own
 
     def _put_head(self, run: Run, thread_id: str, seq: int, own: str) -> None:
         run(

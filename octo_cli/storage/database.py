@@ -84,6 +84,8 @@ class Database(ABC):
         self.fences: Final = Fences(self.locking)
         self._lock = RLock()
         self._checkpointers = 0
+        # The keys of the transaction that is open.
+        self._entered: set[str] = set()
         self.sealed = Seal()
 
     @abstractmethod
@@ -229,6 +231,11 @@ class Database(ABC):
             yield
         finally:
             self._checkpointers -= 1
+
+    def _enter(self, run: Any, keys: tuple[str, ...]) -> None:
+        """Pass the fences of `keys`; whoever passed one in this transaction has it locked until that ends."""
+        self.fences.check(run, *(set(keys) - self._entered))
+        self._entered.update(keys)
 
     @contextmanager
     def _taken(self) -> Iterator[None]:

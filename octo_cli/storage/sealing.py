@@ -24,6 +24,8 @@ _SEALED: Final = "octo1:"
 _FORM: Final = "1"
 # What a row may grow to when it is unpacked: a few kilobytes can be made to stand for any number of gigabytes.
 _MOST_BYTES: Final = 1 << 28
+# Bits of the narrowest window that zlib makes and reads in all its versions.
+_NARROWEST: Final = 9
 
 
 # All that Octo ever wrote. "json" and "pickle" of LangGraph's older savers can name what is to be built.
@@ -48,7 +50,7 @@ class Seal:
         return stored
 
     def pack(self, value: bytes, *place: object) -> bytes:  # noqa: ARG002
-        return zlib.compress(value, 1)
+        return _deflated(value)
 
     def unpack(self, stored: bytes, *place: object) -> bytes:  # noqa: ARG002
         """The bytes that `pack` made `stored` of. Raises BrokenSealError."""
@@ -197,6 +199,13 @@ def _drawn(key: bytes, salt: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _bound(place: tuple[object, ...]) -> bytes:
     return "\0".join(map(str, place)).encode()
+
+
+def _deflated(value: bytes) -> bytes:
+    # A window no wider than the value: for most of them, setting up the widest would cost more than all the rest.
+    width = min(max(len(value).bit_length(), _NARROWEST), zlib.MAX_WBITS)
+    deflater = zlib.compressobj(1, zlib.DEFLATED, width, width - _NARROWEST + 1)
+    return deflater.compress(value) + deflater.flush()
 
 
 def _inflated(stored: bytes) -> bytes:

@@ -6,9 +6,10 @@ transaction cut in the middle is not: whoever wrote it gets StorageError, and th
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractAsyncContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -97,13 +98,17 @@ class PostgresDatabase(Database):
     def write(self, *keys: str) -> Iterator[Run]:
         with self._taken():
             if self._in_transaction:
-                _wait_for(self._connection, keys)
-                self.fences.check(self._run, *keys)
+                if locks := _locks(set(keys) - self._entered):
+                    self._connection.execute(locks)
+                self._enter(self._run, keys)
                 yield self._run
                 return
             try:
-                self._over_a_live_one(lambda connection: _begin(connection, keys))
-                self.fences.check(self._run, *keys)
+                # One journey: a server may be far away.
+                begin = f"BEGIN; {_locks(set(keys))}"
+                self._over_a_live_one(lambda connection: connection.execute(begin))
+                self._entered.clear()
+                self._enter(self._run, keys)
                 yield self._run
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -326,15 +331,11 @@ def _granted(cursor: "psycopg.Cursor[Row]") -> bool:
     return bool(row and row[0])
 
 
-def _begin(connection: Connection, keys: tuple[str, ...]) -> None:
-    connection.execute("BEGIN")
-    _wait_for(connection, keys)
-
-
-def _wait_for(connection: Connection, keys: tuple[str, ...]) -> None:
-    # In one order, so that two that share two keys never wait for each other.
-    for key in sorted(set(keys)):
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"octo:{key}",))
+def _locks(keys: Set[str]) -> str:
+    """The statements that wait for `keys`: in one order, so that two that share two keys never wait for each other."""
+    digests = (blake2b(f"octo:{key}".encode(), digest_size=8).digest() for key in keys)
+    numbers = sorted(int.from_bytes(digest, signed=True) for digest in digests)
+    return "; ".join(f"SELECT pg_advisory_xact_lock({number})" for number in numbers)
 
 
 def _executed(connection: Connection, sql: str, values: tuple[Any, ...]) -> "psycopg.Cursor[Row]":

@@ -78,12 +78,13 @@ class SqliteDatabase(Database):
         # A file has one writer at a time, whatever the key.
         with self._taken():
             if self._connection.in_transaction:
-                self.fences.check(self._connection.execute, *keys)
+                self._enter(self._connection.execute, keys)
                 yield self._connection.execute
                 return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self.fences.check(self._connection.execute, *keys)
+                self._entered.clear()
+                self._enter(self._connection.execute, keys)
                 yield self._connection.execute
                 self._connection.commit()
             except BaseException:
