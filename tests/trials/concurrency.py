@@ -10,6 +10,7 @@ if a thread is not done, a document is missing or there twice, or an audit chain
 import argparse
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -46,10 +47,13 @@ def main() -> None:
             home = Path(folder) / f"{processes}"
             home.mkdir()
             address = make()
+            before = _cpu()
             seconds = together(home, address, processes=processes, threads=threads, at_once=at_once)
+            cpu, most = _cpu() - before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
             check(home, address, done := processes * threads)
             told = f"{given.store}: {processes} processes x {threads} threads, {at_once} at once"
-            print(f"{told}: {seconds:.1f} s, {done / seconds:.1f} threads/s")  # noqa: T201
+            took = f"{seconds:.1f} s, {done / seconds:.1f} threads/s, {cpu:.1f} s of CPU, {most} MiB at most in one"
+            print(f"{told}: {took}", flush=True)  # noqa: T201
 
 
 def together(home: Path, address: str | None, *, processes: int, threads: int, at_once: int = 1) -> float:
@@ -115,6 +119,12 @@ async def _until_asked(engine: Engine, thread_id: str, turn: Turn) -> Sequence[Q
         if isinstance(event, RunFinished):
             asked = event.summary.interrupts
     return asked
+
+
+def _cpu() -> float:
+    """Seconds of CPU of the processes that ended, a server's not among them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _environment(home: Path, address: str | None) -> dict[str, str]:
