@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from octo_cli.errors import StorageError
@@ -32,11 +33,13 @@ def write_once(path: Path, text: str | bytes) -> Path:
     raise StorageError("document_unwritable", path=path, reason=os.strerror(errno.EEXIST))
 
 
-def _names(path: Path) -> list[Path]:
+def _names(path: Path) -> Iterator[Path]:
+    yield path
     stem, _, number = path.stem.rpartition("-v")
     first = int(number) if stem and number.isdigit() else 1
     base = stem if stem and number.isdigit() else path.stem
-    return [path, *(path.with_name(f"{base}-v{n}{path.suffix}") for n in range(first + 1, first + MOST_NAMES))]
+    for n in range(first + 1, first + MOST_NAMES):
+        yield path.with_name(f"{base}-v{n}{path.suffix}")
 
 
 def _placed(path: Path, content: bytes) -> bool:

@@ -18,6 +18,12 @@ from octo_cli.storage.faults import storage_errors
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+# LangGraph reads these once, when it is first imported: every way to a graph leads past here before that.
+# Without it whoever can write the file can run code.
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+# A growing value that is seldom added to is stored whole that often, or reading it would go back ever further.
+os.environ.setdefault("LANGGRAPH_DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT", "2000")
+
 
 class CheckpointRow(Struct, frozen=True):
     """A checkpoint's place in the history, its state left unread. `checkpoint_ns` is "" for the root graph."""
@@ -38,10 +44,6 @@ class Checkpoints:
         Storage errors raised inside the block, the saver's own included, leave it as StorageError. While it is open the
         other methods are called through `asyncio.to_thread` (`database` says why).
         """
-        # Read once, when LangGraph is first imported; without it whoever can write the file can run code.
-        os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
-        # A growing value that is seldom added to is stored whole that often, or reading it would go back ever further.
-        os.environ.setdefault("LANGGRAPH_DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT", "2000")
         database = self._database
         with storage_errors(database.name), database.beside_checkpointer():
             async with database.open_saver() as saver:

@@ -142,7 +142,7 @@ class Memories:
 
     def keep_summary(self, earlier: Earlier, length: Length, recap: Recap, *, now: datetime) -> None:
         """Instead of the one there was. One forgotten or deleted meanwhile stays so."""
-        with self._database.write(earlier.thread_id) as run:
+        with self._database.write(memory_key(earlier.thread_id)) as run:
             key = (earlier.thread_id, length)
             run("DELETE FROM octo_summaries WHERE thread_id = ? AND length = ?", key)
             sealed = self._database.seal(recap.text, *_SUMMARY, *key)
@@ -157,7 +157,7 @@ class Memories:
 
     def forget_conversations(self, thread_ids: Sequence[str]) -> None:
         """They are not recalled any more, and what was kept for that is removed; the threads themselves stay."""
-        with self._database.write(*thread_ids) as run:
+        with self._database.write(*map(memory_key, thread_ids)) as run:
             for thread_id in thread_ids:
                 for table in _FORGOTTEN:
                     run(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,))
@@ -186,7 +186,7 @@ class Memories:
         new = [(one, text) for one, text in zip(named, texts, strict=True) if one.digest not in known]
         if not new:
             return named
-        with self._database.write(*(one.thread_id for one, _ in new)) as run:
+        with self._database.write(*(memory_key(one.thread_id) for one, _ in new)) as run:
             for one, text in new:
                 sealed = self._database.seal(text, *_RECALLED, one.thread_id, one.digest)
                 run(
@@ -251,6 +251,14 @@ def is_fact(prefix: str) -> bool:
 def fact_place(prefix: str, key: str) -> tuple[str, str, str, str]:
     """What a fact's text is sealed for."""
     return "store", "text", prefix, key
+
+
+def memory_key(thread_id: str) -> str:
+    """What a transaction names that keeps or removes what others recall of a thread.
+
+    Not the thread itself: whoever looks back on a thread is not running it, and waits for nobody who is.
+    """
+    return f"memory {thread_id}"
 
 
 def _namespace(user: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from octo_cli.errors import NotFound, UsageError
 from octo_cli.storage.audit import NO_ENTRIES
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
+from octo_cli.storage.memory import memory_key
 from octo_cli.storage.moments import stamp
 from octo_cli.storage.texts import ThreadTexts
 from octo_cli.wire.forms import Answer
@@ -224,7 +225,7 @@ class Threads:
         """
         theirs = [name for name in self._database.checkpoint_tables if self._database.has_table(name)]
         tables = [*theirs, *_TABLES]
-        with self._database.write(*thread_ids, *map(lease_key, thread_ids)) as run:
+        with self._database.write(*thread_ids, *map(lease_key, thread_ids), *map(memory_key, thread_ids)) as run:
             for thread_id in thread_ids:
                 refuse_if_held(run, thread_id, now or self._database.now())
                 ThreadTexts(self._database, run, thread_id).take_all()

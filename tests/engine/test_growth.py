@@ -1,6 +1,9 @@
 """A long thread: what one more turn takes does not depend on how many came before it."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from octo_cli.agents.growing import Growing
@@ -44,3 +47,11 @@ def test_snapshots_lie_further_apart_the_longer_the_value_is() -> None:
     # All snapshots together: linear, where one every hundred updates would be a hundred times the value.
     assert written < 18 * 20_000
     assert snapshots < 100
+
+
+def test_reading_a_value_that_is_seldom_added_to_goes_back_within_a_bound() -> None:
+    tell = "from langgraph._internal._config import DELTA_MAX_SUPERSTEPS_SINCE_SNAPSHOT as bound; print(bound)"
+    read = f"import octo_cli.engine, octo_cli.supervisor.build; {tell}"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("LANGGRAPH_")}
+    told = subprocess.run([sys.executable, "-c", read], env=own, capture_output=True, text=True, check=True)
+    assert told.stdout == "2000\n"

@@ -120,6 +120,21 @@ def test_a_damaged_fact_is_named_and_can_be_forgotten(storage: Storage, value: s
     assert storage.facts("lee") == [whole]
 
 
+def test_a_thread_that_was_taken_over_is_still_looked_back_on(storage: Storage, database: DatabaseSettings) -> None:
+    talked(storage, "thread-1", "a", "b")
+    storage.take_lease("thread-1", now=NOW)
+    with open_storage(database) as other:
+        other.take_lease("thread-1", now=later(seconds=31))
+        (earlier,) = storage.earlier("lee", but=None, limit=1)
+        storage.keep_summary(earlier, "long", Recap("요약", "offline"), now=NOW)
+        session = Session("thread-1", "long", AT, summary="요약")
+        named = storage.keep_recalled([(session, 10)])
+        assert other.recalled("lee", Recalled((), named, 10)).sessions == (session,)
+        assert other.summary("thread-1", "long") == Recap("요약", "offline")
+        storage.forget_conversations(["thread-1"])
+        assert other.is_forgotten("thread-1")
+
+
 def test_no_byte_of_what_was_forgotten_stays_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "octo.db"
     secret = "Seongsan-Apartment-1203"

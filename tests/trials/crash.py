@@ -1,13 +1,16 @@
 """Kills Octo with -9 at random instants, and holds what comes of it against a run that nobody killed.
 
     python -m tests.trials.crash [--store sqlite|postgres|both] [--kills 300] [--seed N] [--flow NAME]...
+        [--with named|encrypted]
 
 A flow is one thread from its request to its end. Whoever is at the keyboard loses the program now and then, looks with
 `octo resume` how far it came, and goes on; the server of a database dies as well. Exits 1 when anything came out
-otherwise than undisturbed; the seed repeats every choice made here, but not the machine's own timing.
+otherwise than undisturbed, or when a checkpoint that was kept lost what was said; the seed repeats every choice made
+here, but not the machine's own timing.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -24,8 +27,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from octo_cli.settings import DatabaseSettings
+from octo_cli.engine import open_engine
+from octo_cli.settings import DatabaseSettings, resolve
 from octo_cli.storage import open_storage
+from octo_cli.storage.sealing import new_key
 from tests.conftest import LEASE, NO_KEYRING, NOW, REST
 from tests.databases import Server, started
 from tests.stories.killer import Door
@@ -40,7 +45,10 @@ IN_A_ROW: Final = 3
 SERVER_TOO: Final = 25
 # A server's database is a new one every so many trials, so that its setting up is killed as well.
 DATABASE_FOR: Final = 8
-MOST_COMMANDS: Final = 80
+# Three kills in four of one command, sixteen times over: so it was, once in seventy trials.
+MOST_COMMANDS: Final = 250
+# Settings to do it all with.
+SETTINGS: Final = {"named": '[retention]\nhistory = "named"\n', "encrypted": "[database]\nencrypt = true\n"}
 PROJECT: Final = Path(__file__).parents[2]
 
 Move = Mapping[str, Any]
@@ -114,7 +122,12 @@ class Bench:
     """Trials over one store. `crash` ends the database's server at once and starts it again."""
 
     def __init__(
-        self, root: Path, dice: random.Random, server: Server | None = None, crash: Callable[[], None] | None = None
+        self,
+        root: Path,
+        dice: random.Random,
+        server: Server | None = None,
+        crash: Callable[[], None] | None = None,
+        settings: str = "",
     ) -> None:
         self.root, self.dice, self.server, self.crash = root, dice, server, crash
         self.tallies = {name: Tally() for name in FLOWS}
@@ -123,10 +136,14 @@ class Bench:
         self._trials = 0
         self._address: str | None = None
         journal.install(root / "plugin")
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+        own = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "OCTO_ENCRYPTION_KEY")
+        kept = {name: os.environ[name] for name in own if name in os.environ}
         path = os.pathsep.join((str(root / "plugin"), str(PROJECT)))
         fixed = {"PYTHONPATH": path, "PYTHON_KEYRING_BACKEND": NO_KEYRING, "OCTO_NOW": NOW, "LANG": "C.UTF-8"}
-        self.door = Door({**kept, **fixed, "TERM": "dumb"}, root / "trials")
+        config = root / "config.toml"
+        config.write_text(settings, encoding="utf-8")
+        self.environment = {**kept, **fixed, "OCTO_CONFIG": str(config), "TERM": "dumb"}
+        self.door = Door(self.environment, root / "trials")
 
     def kill(self, names: Sequence[str], kills: int) -> None:
         """Play the flows in turn until `kills` commands of theirs were killed."""
@@ -319,6 +336,9 @@ class Trial:
             conversation = tuple((message.speaker, message.text) for message in storage.messages(self.thread))
             if halves := _halves(storage):
                 raise Mismatch(f"half a fork: {halves}")
+            kept = [row.checkpoint_id for row in storage.checkpoint_rows(self.thread) if not row.checkpoint_ns]
+        if empty := asyncio.run(self._emptied(kept)):
+            raise Mismatch(f"checkpoints that lost what was said: {empty}")
         if sum(row.event == "tool_ran" for row in rows) > 1:
             raise Mismatch("the log says that the tool ran twice")
         told = (row for row in rows if not row.event.startswith("tool_") and row.event not in ("rolled_back", "forked"))
@@ -326,6 +346,14 @@ class Trial:
         folder = self.work / "octo-documents"
         files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         return Ending(files, decisions, conversation, result)
+
+    async def _emptied(self, kept: Sequence[str]) -> list[str]:
+        """Checkpoints, from the first one that holds the request on, that hold it no longer."""
+        environment = {**self.bench.environment, **self.environment, "OCTO_HOME": str(self.database.sqlite.parent)}
+        async with open_engine(resolve({}, environment, self.work)) as engine:
+            said = [(one, (await engine.state(self.thread, one)).values.get("messages")) for one in kept]
+        begun = next((place for place, (_, messages) in enumerate(said) if messages), 0)
+        return [one for one, messages in said[begun:] if not messages or messages[0]["text"] != self.flow.request]
 
 
 def _halves(storage: Any) -> list[str]:
@@ -346,18 +374,18 @@ def _events(out: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def bench(store: str, root: Path, seed: int) -> Iterator[Bench]:
+def bench(store: str, root: Path, seed: int, settings: str = "") -> Iterator[Bench]:
     """A bench over a file, or over a server of its own that may die."""
     dice = random.Random(f"{store} {seed}")
     if store == "sqlite":
-        made = Bench(root, dice)
+        made = Bench(root, dice, settings=settings)
         try:
             yield made
         finally:
             made.door.close()
         return
     with tempfile.TemporaryDirectory(prefix="octo-crash-") as folder, started(Path(folder) / "pg") as server:
-        made = Bench(root, dice, server, server.crash)
+        made = Bench(root, dice, server, server.crash, settings)
         try:
             yield made
         finally:
@@ -380,12 +408,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=300, help="how many for each store")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--flow", choices=FLOWS, action="append")
+    parser.add_argument("--with", choices=SETTINGS, dest="settings", help="do it all with these settings")
     given = parser.parse_args(arguments)
     print(f"seed {given.seed}")  # noqa: T201
+    os.environ["OCTO_ENCRYPTION_KEY"] = new_key()
     failed = False
     for store in STORES if given.store == "both" else (given.store,):
         with tempfile.TemporaryDirectory(prefix="octo-crash-") as folder:
-            with bench(store, Path(folder), given.seed) as made:
+            with bench(store, Path(folder), given.seed, SETTINGS.get(given.settings, "")) as made:
                 began = time.monotonic()
                 made.kill(given.flow or list(FLOWS), given.kills)
             wrong = [told for tally in made.tallies.values() for told in tally.mismatches]
