@@ -151,7 +151,7 @@ class _Work:
         # What the person put off is not put to them again by the same command; after Ctrl-C nothing is.
         self.put_off: set[str] = set()
         self.left = False
-        # The questions that answers were got for, and how much had happened by then; whether a person gave any.
+        # The questions that were put, and how much had happened by then; whether a person answered any.
         self.put: dict[str, tuple[Question, int]] = {}
         self.by_hand = False
 
@@ -207,13 +207,13 @@ class _Work:
         self.prepared.check(questions, self.engine.takes)
         by_id: dict[str, Answer] = {}
         allowed: set[str] = set()
-        if questions:
-            happened = await self.engine.happened(questions[0].thread_id)
-            self.put = {question.id: (question, happened) for question in questions}
         for question in questions:
             if question.tool in allowed:
                 continue  # Allowed for this run beside it; if it is asked all the same, it comes back.
-            answer = self.prepared.answer(question, self.engine.takes(question)) or await self._asked(question)
+            answer = self.prepared.answer(question, self.engine.takes(question))
+            if answer is not None or not (self.left or question.id in self.put_off):
+                self.put[question.id] = question, await self.engine.happened(question.thread_id)
+                answer = answer or await self._asked(question)
             if answer is not None and answer.action == "defer":
                 self.put_off.add(question.id)
                 await self.engine.defer(question)
@@ -223,8 +223,6 @@ class _Work:
         return Answers(by_id) if by_id else None
 
     async def _asked(self, question: Question) -> Answer | None:
-        if self.left or question.id in self.put_off:
-            return None
         answer = await self.face.ask(question, self.engine.reader(question))
         self.left = answer is None
         self.by_hand |= answer is not None
