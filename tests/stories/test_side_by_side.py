@@ -137,7 +137,7 @@ def test_a_flag_meant_for_what_the_person_answered_is_a_warning(octo: Octo) -> N
 
 def test_only_a_word_behind_a_slash_is_a_command(octo: Octo) -> None:
     (octo.folder / "a.csv").write_text("품목,수량\n주전자,3\n찻잔,2\n")
-    terminal = octo.terminal()
+    terminal = octo.terminal("chat", "--lang", "ko")
     for word in ("/도움말", "/Quit"):
         terminal.at("› ", word + ENTER)
         terminal.sees(f"없는 명령입니다: {word}")
@@ -149,11 +149,12 @@ def test_only_a_word_behind_a_slash_is_a_command(octo: Octo) -> None:
 
 
 def test_at_a_value_that_enter_keeps_the_form_says_so(octo: Octo) -> None:
-    terminal = octo.terminal("ask", LEASE)
-    terminal.sees("임대 유형 [월세]:")
-    terminal.sees("Enter: 지금 값 그대로")
-    terminal.child.send(ENTER + ENTER)
-    terminal.sees("임대인 성명 *:")
-    terminal.sees("Enter: 비워 두기")
+    # The line below the form is drawn once the terminal has said where its cursor is.
+    where, there = "\x1b[6n", "\x1b[10;1R"
+    terminal = octo.terminal("ask", LEASE, PROMPT_TOOLKIT_NO_CPR="0")
+    for keys, footer in (("", "Enter: 지금 값 그대로"), (ENTER, "Enter: 지금 값 그대로"), (ENTER, "Enter: 비워 두기")):
+        terminal.child.send(keys)
+        terminal.at(where, there)
+        terminal.sees(footer)
     terminal.child.send(CTRL_C)
     assert terminal.ends()[0] == 3
