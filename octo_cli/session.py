@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -19,12 +20,12 @@ from msgspec import Struct, field, structs
 from octo_cli.credentials import scrub
 from octo_cli.documents.files import write_once
 from octo_cli.engine import Engine, open_engine
-from octo_cli.errors import Failed, NotFound, OctoError, TimedOut
+from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, ThreadBusy, TimedOut
 from octo_cli.i18n import Words, describe, language_of, words
 from octo_cli.outputs import SUFFIXES
 from octo_cli.prepared import Prepared
 from octo_cli.settings import Settings
-from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
+from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn, Warned
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Problem
 
@@ -36,6 +37,7 @@ T = TypeVar("T")
 WAITING = 3
 INTERRUPTED = 130
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_OVERTAKEN = ("answered_first", "answered_elsewhere")
 
 
 class Face(Protocol):
@@ -149,6 +151,9 @@ class _Work:
         # What the person put off is not put to them again by the same command; after Ctrl-C nothing is.
         self.put_off: set[str] = set()
         self.left = False
+        # The questions that were put, and how much had happened by then; whether a person answered any.
+        self.put: dict[str, tuple[Question, int]] = {}
+        self.by_hand = False
 
     async def do(self, find: Find, turn: Turn) -> Outcome:
         """Run until nothing more can be answered; every way this can end becomes an outcome."""
@@ -178,14 +183,17 @@ class _Work:
         next_turn: Turn | None = turn
         summary = Summary(thread_id=self.thread_id, status="failed")
         while next_turn is not None:
-            async for event in self.engine.run(self.thread_id, next_turn, format=self.command.format):
-                _collect_from_here_on()
-                if isinstance(event, RunFinished):
-                    summary = event.summary
-                else:
-                    self.face.show(event)
+            try:
+                async for event in self.engine.run(self.thread_id, next_turn, format=self.command.format):
+                    _collect_from_here_on()
+                    if isinstance(event, RunFinished):
+                        summary = event.summary
+                    else:
+                        self.face.show(event)
+            except InvalidAnswer as error:
+                summary = await self._overtaken(self.thread_id, error)
             next_turn = await self._answers(summary.interrupts)
-        self.prepared.check_all_used(summary.interrupts)
+        self._check_all_used(summary.interrupts)
         await self._keep(summary)
         return Outcome(summary, _status(summary))
 
@@ -202,7 +210,10 @@ class _Work:
         for question in questions:
             if question.tool in allowed:
                 continue  # Allowed for this run beside it; if it is asked all the same, it comes back.
-            answer = self.prepared.answer(question, self.engine.takes(question)) or await self._asked(question)
+            answer = self.prepared.answer(question, self.engine.takes(question))
+            if answer is not None or not (self.left or question.id in self.put_off):
+                self.put[question.id] = question, await self.engine.happened(question.thread_id)
+                answer = answer or await self._asked(question)
             if answer is not None and answer.action == "defer":
                 self.put_off.add(question.id)
                 await self.engine.defer(question)
@@ -212,11 +223,38 @@ class _Work:
         return Answers(by_id) if by_id else None
 
     async def _asked(self, question: Question) -> Answer | None:
-        if self.left or question.id in self.put_off:
-            return None
         answer = await self.face.ask(question, self.engine.reader(question))
         self.left = answer is None
+        self.by_hand |= answer is not None
         return answer
+
+    async def _overtaken(self, thread_id: str, error: InvalidAnswer) -> Summary:
+        """The thread as it stands, when somebody answered first and a person is there for what it asks now.
+
+        Raises InvalidAnswer saying who it was when nothing is left to ask, and `error` when it is about something else.
+        """
+        if error.code != "question_not_open":
+            raise error
+        question, happened = self.put[str(error.values["id"])]
+        overtaken = InvalidAnswer("answered_elsewhere", title=question.title)
+        if first := await self.engine.answered(question, happened):
+            who, action = first.actor.partition(":")[2] or first.actor, self.words(f"audit.{first.event}")
+            when = f"{datetime.fromisoformat(first.at).astimezone(self.engine.settings.now().tzinfo):%Y-%m-%d %H:%M}"
+            overtaken = InvalidAnswer("answered_first", who=who, action=action, when=when)
+        summary = await self.engine.summary(thread_id)
+        if not (self.by_hand and any(question.id not in self.put_off for question in summary.interrupts)):
+            raise overtaken from error
+        self.face.show(Warned(overtaken.code, describe(overtaken, self.words)[0]))
+        return summary
+
+    def _check_all_used(self, still_open: tuple[Question, ...]) -> None:
+        """A flag that nothing took is an error, unless the person answered what it was meant for."""
+        try:
+            self.prepared.check_all_used(still_open)
+        except InvalidAnswer as error:
+            if not self.by_hand:
+                raise
+            self.face.show(Warned(error.code, describe(error, self.words)[0]))
 
     async def _keep(self, summary: Summary) -> None:
         """With `-o`, the answer itself is written, unless the documents made are what was meant."""
@@ -236,10 +274,13 @@ class _Work:
     async def _ended(self, error: OctoError, status: int) -> Outcome:
         """The outcome of a run cut short, with what is known of the thread as it stands."""
         summary = Summary(thread_id=self.thread_id, status="failed")
-        if self.thread_id is not None:
+        # While another process has the thread, how it stands is not this one's to tell.
+        if self.thread_id is not None and not isinstance(error, ThreadBusy):
             # The thread may be what failed; the first error is the one to tell.
             with suppress(OctoError):
                 summary = await self.engine.summary(self.thread_id)
+        if error.code in _OVERTAKEN:
+            summary = structs.replace(summary, result=None)  # It says "you", and means somebody else.
         message, hint = describe(error, self.words, thread=self.thread_id)
         cut_short = status in (INTERRUPTED, TimedOut.status)
         # "last" would be another thread than the one that did not come to be.

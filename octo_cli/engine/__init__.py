@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
 ASKING = frozenset({"clarify", "collaborate", "user_confirm", "ask"})
+# The audit log's words for what a person answers.
+_ANSWERS = frozenset({"submitted", "revised", "sent_back", "approved", "rejected", "tool_approved", "tool_rejected"})
 
 
 @asynccontextmanager
@@ -117,6 +119,16 @@ class Engine:
         """The ids of the questions that a thread was left with."""
         storage = await self._open()
         return frozenset(question.id for question in await asyncio.to_thread(storage.questions, thread_id))
+
+    async def happened(self, thread_id: str) -> int:
+        """How much the thread's audit log holds."""
+        return await asyncio.to_thread((await self._open()).audit_length, thread_id)
+
+    async def answered(self, question: Question, since: int) -> AuditEntry | None:
+        """How `question` was answered after so many entries of the audit log, as far as that keeps it."""
+        rows = await asyncio.to_thread((await self._open()).audit, question.thread_id)
+        entries = (row.entry for row in rows[since:])
+        return next((entry for entry in entries if entry.event in _ANSWERS and entry.step_id == question.step_id), None)
 
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""

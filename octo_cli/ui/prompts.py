@@ -90,15 +90,18 @@ class Desk:
     ) -> str:
         """What the person typed, NFC. `check` says how a text reads, or raises InvalidAnswer: then it is asked again.
 
-        Raises KeyboardInterrupt and EOFError for Ctrl-C and Ctrl-D.
+        With a `completer`, `text` is not put into the line, and a blank keeps it. Raises KeyboardInterrupt and EOFError
+        for Ctrl-C and Ctrl-D.
         """
+        kept = bool(completer and text)
+        text = "" if kept else text
         while True:
             session: PromptSession[str] = PromptSession(
                 message=label,
                 multiline=several,
                 completer=completer,
                 history=history or InMemoryHistory(),
-                bottom_toolbar=self._reading_of(check) if check else None,
+                bottom_toolbar=self._reading_of(check, kept=kept) if check else None,
                 key_bindings=_keys(several=several, field=check is not None, leaving=history is None),
                 prompt_continuation=lambda cells, *_: " " * cells,
                 reserve_space_for_menu=_MENU_LINES if completer else 0,
@@ -131,11 +134,11 @@ class Desk:
             return _refusal(error, self.say)
         return None
 
-    def _reading_of(self, check: Callable[[str], str]) -> Callable[[], str]:
+    def _reading_of(self, check: Callable[[str], str], *, kept: bool) -> Callable[[], str]:
         def show() -> str:
             text = get_app().current_buffer.text
             if not text.strip():
-                return self.say("form.keys")
+                return self.say("form.keys_kept" if kept else "form.keys")
             try:
                 return f"= {one_line(check(text))}"
             except InvalidAnswer:
@@ -172,10 +175,10 @@ async def fill(question: Question, read: Read, desk: Desk, typed: dict[str, str]
         return None
 
 
-async def decide(question: Question, desk: Desk) -> Answer | None:
-    """Show a document exactly as it would be written, and ask what to do with it."""
+async def decide(question: Question, desk: Desk, typed: Mapping[str, str]) -> Answer | None:
+    """Show a document exactly as it would be written, and ask what to do with it. `typed` waits for the form."""
     try:
-        return await _decide(question, desk)
+        return await _decide(question, desk, typed)
     except (KeyboardInterrupt, EOFError):
         return None
 
@@ -187,12 +190,16 @@ class _Form:
         self.desk = desk
         self.typed = typed
         self.fields = {field.name: field for field in question.fields}
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, Any] = dict(self._typed_before())
+        self.kept = set(self.values)
 
     async def run(self) -> Answer:
         say, desk = self.desk.say, self.desk
         _head(self.question, desk)
         desk.tell(say("form.legend"), margin=2, look=desk.style.quiet)
+        if self.kept:
+            labels = ", ".join(self.fields[name].label for name in self.fields if name in self.kept)
+            desk.tell(say("form.typed_kept", labels=labels), margin=2, look=desk.style.alarming)
         await self.walk(self.worth_a_look())
         while True:
             blanks = self.blanks()
@@ -200,7 +207,8 @@ class _Form:
             if blanks:
                 labels = ", ".join(self.fields[name].label for name in blanks)
                 desk.tell(say("form.blanks", labels=labels), margin=2, look=desk.style.alarming)
-            match await desk.pick(self._menu(blanks), default="fill" if blanks else "submit"):
+            menu = self._menu(blanks)
+            match await desk.pick(menu, default=list(menu)[1] if blanks else "submit"):
                 case "submit":
                     return Answer("submit", fields=self.values, base_revision=self.question.base_revision)
                 case "fill":
@@ -224,6 +232,7 @@ class _Form:
         """The fields to go through first: the main ones, those still needed, and those with an error."""
         wanted = {*self.question.editable_fields, *(field.name for field in missing(self.question))}
         wanted |= {field.name for field in self.fields.values() if any(i.level == "error" for i in field.issues)}
+        wanted |= self.kept
         return [name for name in self.fields if name in wanted] or list(self.fields)
 
     async def walk(self, names: Sequence[str]) -> None:
@@ -236,7 +245,8 @@ class _Form:
     async def ask(self, field: FormField) -> bool:
         """One field. False when the person wants the one before."""
         self._introduce(field)
-        before = self.typed[field.name] if field.name in self.typed else editable_text(field, self.read)
+        typed = self.typed.get(field.name)
+        before = editable_text(field, self.read) if typed is None else _labels(field).get(typed, typed)
 
         def check(text: str) -> str:
             meant = chosen(field, text)
@@ -247,7 +257,7 @@ class _Form:
         shown = f" [{one_line(before)}]" if field.choices and before else ""
         text = await self.desk.line(
             f"  {one_line(field.label)}{' *' if field.required else ''}{shown}: ",
-            text="" if field.choices else before,
+            text=before,
             several=field.type in _SEVERAL_LINES,
             check=check,
             completer=WordCompleter(list(_labels(field).values())) if field.choices else None,
@@ -279,18 +289,28 @@ class _Form:
             desk.tell(desk.say("form.several"), margin=4, look=desk.style.quiet)
         _remarks(field, desk)
 
+    def _typed_before(self) -> Iterator[tuple[str, Any]]:
+        """What was typed when this form was put before, as far as it still means something."""
+        for name, text in list(self.typed.items()):
+            try:
+                value = self.read(name, text)[0] if text else None
+            except InvalidAnswer:
+                del self.typed[name]
+            else:
+                yield name, value
+
     def _blank(self, field: FormField) -> bool:
         return self.values.get(field.name, field.value) in (None, "", [])
 
     def _menu(self, blanks: Sequence[str]) -> dict[str, str]:
-        names = [*(["fill"] if blanks else []), "submit", "again"]
-        names += ["all"] if len(self.fields) > len(self.worth_a_look()) else []
-        # Giving up comes last, so that a number learnt for something else never means it.
-        names += ["defer", *(["reject"] if "reject" in self.question.actions else [])]
+        # A number means the same whenever the menu comes, and giving up comes last.
+        more = len(self.fields) > len(self.worth_a_look())
+        names = ["submit", "fill" if blanks and more else "again", *(["all"] if more else []), "defer"]
+        names += ["reject"] if "reject" in self.question.actions else []
         return {name: self.desk.say(f"form.{name}") for name in names}
 
 
-async def _decide(question: Question, desk: Desk) -> Answer:
+async def _decide(question: Question, desk: Desk, typed: Mapping[str, str]) -> Answer:
     say = desk.say
     _head(question, desk)
     desk.note()
@@ -302,6 +322,8 @@ async def _decide(question: Question, desk: Desk) -> Answer:
         _remarks(field, desk, named=True)
     if question.doc_hash:
         desk.note(f"  {desk.style.quiet(say('run.doc_hash', hash=short_hash(question.doc_hash)))}")
+    if typed:
+        desk.tell(say("form.typed_waits", back=say("form.back")), margin=2, look=desk.style.alarming)
     names = [name for name in ("approve", "revise", "back", "reject") if name in question.actions]
     match await desk.pick({name: say(f"form.{name}") for name in (*names, "defer")}):
         case "approve":

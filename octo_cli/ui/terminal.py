@@ -23,7 +23,8 @@ from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Problem
 
 PROMPT: Final = "› "
-_SLASH: Final = re.compile(r"/[a-z]+")
+# One word of letters, of whatever script; anything longer may be a path, and a request about it.
+_SLASH: Final = re.compile(r"/[^\W\d_]+")
 # What a slash command does: the lines it prints.
 Slash = Mapping[str, Callable[[Words], Iterable[str]]]
 NO_SLASH: Final[Slash] = {}
@@ -41,7 +42,9 @@ class TerminalFace(PlainFace):
         self._history = _history_in(history)
         self._streamed = ""
         self._inside_line = False
+        # What was typed into a form and is in no answer that was taken: by form, and by the question that put it.
         self._typed: dict[str, dict[str, str]] = {}
+        self._put: dict[str, Question] = {}
 
     def speak(self, say: Words) -> None:
         super().speak(say)
@@ -54,6 +57,11 @@ class TerminalFace(PlainFace):
                 return
             case events.RunStarted():
                 self._streamed = ""
+            case events.InterruptAnswered(interrupt_id=question_id, action=action) if question_id in self._put:
+                question = self._put.pop(question_id)
+                # Back to the form, what was typed there is still wanted.
+                if action in ("submit", "edit"):
+                    self._typed.pop(_form(question), None)
         self._end_line()
         super().show(event)
 
@@ -70,12 +78,13 @@ class TerminalFace(PlainFace):
 
     async def ask(self, question: Question, read: Read) -> Answer | None:
         self._end_line()
+        self._put[question.id] = question
+        typed = self._typed.setdefault(_form(question), {})
         if question.tool:
-            return await give_leave(question, read, self.desk, self._typed.setdefault(question.id, {}))
+            return await give_leave(question, read, self.desk, typed)
         if "approve" in question.actions:
-            self._typed[question.id] = {}
-            return await decide(question, self.desk)
-        return await fill(question, read, self.desk, self._typed.setdefault(question.id, {}))
+            return await decide(question, self.desk, typed)
+        return await fill(question, read, self.desk, typed)
 
     async def read_line(self) -> str | None:
         """The next thing said. None when the person leaves, "" when they want a new thread."""
@@ -102,6 +111,11 @@ class TerminalFace(PlainFace):
         if problem.code == "interrupted" and not self.finished:
             self.note("")  # The terminal has just written ^C into this line.
         super().fail(problem)
+        self._give_back(problem)
+
+    def finish(self, summary: Summary) -> None:
+        super().finish(summary)
+        self._give_back(None)
 
     def answer(self, summary: Summary) -> None:
         """The answer, unless it was already on the screen word by word."""
@@ -113,9 +127,26 @@ class TerminalFace(PlainFace):
         """The command that asks again, with what the person had already typed: they have just seen the rest."""
         for question in questions:
             self.note(f"octo: {self.say('run.left_open', title=one_line(question.title))}")
-        commands = [_with_typed(question, self._typed.get(question.id, {})) for question in questions]
+        self._tell_commands(questions)
+
+    def _give_back(self, problem: Problem | None) -> None:
+        """What was answered and not taken: as the command that goes on with it while its question may be open."""
+        put = list(self._put.values())
+        self._put.clear()
+        if problem is None or problem.code.startswith("answered_"):
+            lost = [_flags(typed) for question in put if (typed := self._typed.pop(_form(question), {}))]
+            if lost:
+                self.note(f"octo: {visible(self.say('run.not_taken', values=' '.join(lost)))}")
+        elif put:
+            self.note(f"octo: {self.say('run.typed_kept')}")
+            self._tell_commands(put)
+
+    def _tell_commands(self, questions: Sequence[Question]) -> None:
+        commands = [_with_typed(question, self._typed.get(_form(question), {})) for question in questions]
         for command in dict.fromkeys(sorted(commands, key=len, reverse=True)):
             self.note(f"  → {command}")
+        told = {_form(question) for question in questions}
+        self._put = {put_id: question for put_id, question in self._put.items() if _form(question) not in told}
 
     def _stream(self, text: str) -> None:
         safe = visible(text)
@@ -151,9 +182,22 @@ class TerminalFace(PlainFace):
             self.note(f"  → octo chat --thread {self.thread_id}")
 
 
+def _form(question: Question) -> str:
+    """What a form is known by when it is put again, by another question; a tool's call is never another's."""
+    return question.id if question.tool else f"{question.thread_id}/{question.step_id}/{question.document_id or ''}"
+
+
 def _with_typed(question: Question, typed: Mapping[str, str]) -> str:
-    values = (f"--set {name}={shlex.quote(text)}" for name, text in typed.items())
-    return " ".join((f"octo resume {question.thread_id}", *values))
+    command = f"octo resume {question.thread_id}"
+    if not typed:
+        return command
+    # Values go into the form, and from an approval that is one stage back.
+    back = "" if "submit" in question.actions or question.tool else " --back collaborate"
+    return f"{command}{back} {_flags(typed)}"
+
+
+def _flags(typed: Mapping[str, str]) -> str:
+    return " ".join(f"--set {name}={shlex.quote(text)}" for name, text in typed.items())
 
 
 def _help(say: Words) -> Iterable[str]:
