@@ -213,8 +213,8 @@ def _tell_audit(caller: Caller, ref: str) -> None:
 
     with open_storage(caller.settings.database, create=False) as storage:
         thread_id = storage.resolve(ref)
-        records, chains = thread_log(storage, thread_id)
-    tell(caller, {"thread_id": thread_id}, records, chains)
+        log = thread_log(storage, thread_id)
+    tell(caller, {"thread_id": thread_id}, log)
 
 
 def _catch_up(settings: Settings) -> None:
