@@ -229,6 +229,7 @@ class Papers:
         key = (record.document_id, record.version)
         title, path = unseal(record.title, _TABLE, "title", *key), unseal(record.path, _TABLE, "path", *key)
         record = msgspec.structs.replace(record, title=title, path=path)
+        self._database.checked(record, ("created_at", "finished_at"), _TABLE, *key)
         if len(row) == _CARD_WIDTH:
             return record
         fields = self._database.decode_sealed(row[-2], dict[str, Any], _TABLE, "fields", *key)
