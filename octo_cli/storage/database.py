@@ -206,10 +206,6 @@ class Database(ABC):
         except msgspec.ValidationError as exc:
             said, _, column = str(exc).partition(" - at `$.")
             raise self.damaged(table, column.rstrip("`"), *key, detail=said) from exc
-        return self.timed(record, moments, table, *key)
-
-    def timed(self, record: _S, moments: Sequence[str], table: str, *key: object) -> _S:
-        """`record`, whose `moments` are times."""
         for column in moments:
             if (value := getattr(record, column)) is not None and not is_moment(value):
                 raise self.damaged(table, column, *key, detail="not a time")

@@ -96,9 +96,11 @@ class Questions:
         thread_id, question_id, stored, created_at, expires_at, place = row[:6]
         key = (thread_id, question_id)
         question = self._database.decode_sealed(stored, Question, *_PLACE, *key)
-        self._database.timed(question, ("created_at", "expires_at"), "octo_questions", *key)
-        told = (question.thread_id, question.id, *_times(question))
-        if told != (*key, created_at, expires_at) or not isinstance(place, int):
+        try:
+            told = (question.id, *_times(question))
+        except ValueError as exc:
+            raise self._database.damaged(*_PLACE, *key, detail=str(exc)) from exc
+        if told != (question_id, created_at, expires_at) or not isinstance(place, int):
             raise self._database.damaged(*_PLACE, *key, detail="its columns say otherwise")
         return question
 
