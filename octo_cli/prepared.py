@@ -1,9 +1,9 @@
 """Answers given on the command line, before anyone was asked."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-from msgspec import Struct, ValidationError, convert, field
+from msgspec import Struct, ValidationError, convert, field, structs
 
 from octo_cli.errors import InvalidAnswer
 from octo_cli.wire.forms import Answer, Question
@@ -53,10 +53,12 @@ class _Unused:
         self.given: set[tuple[str, str]] = set()
         self.named: set[str] = set()
         # The questions that were open, and shown, before this command: only of those can a flag mean a tool's call.
-        self.seen: frozenset[str] = frozenset()
+        self.seen: Mapping[str, Question] = {}
 
     def answer(self, question: Question, takes: Set[str]) -> Answer | None:
         """What was prepared for `question`; `takes` are the fields an answer to it may give, shown or not."""
+        if self.is_other(question):
+            return None
         if question.id in self.whole:
             return self._whole(question)
         if question.tool:
@@ -68,6 +70,11 @@ class _Unused:
         if answer is not None:
             self.given.add((question.step_id, question.type))
         return answer
+
+    def is_other(self, question: Question) -> bool:
+        """Whether lists showed it otherwise than it is: what was prepared was meant for something else."""
+        shown = self.seen.get(question.id, question)
+        return shown != structs.replace(question, created_at=shown.created_at, expires_at=shown.expires_at)
 
     def check(self, questions: Sequence[Question], takes: Callable[[Question], Set[str]]) -> None:
         """Raise InvalidAnswer for a value that no form takes, before anything of the rest is taken.
@@ -84,6 +91,8 @@ class _Unused:
 
     def check_all_used(self, still_open: Sequence[Question]) -> None:
         """Raise InvalidAnswer for answers that no question took: nothing is lost, but the person should know."""
+        if any(map(self.is_other, still_open)):
+            return
         if not (still_open or self.given) and (flags := self.prepared.verdicts):
             raise InvalidAnswer("nothing_to_answer", flags=", ".join(flags))
         for question_id in self.whole:

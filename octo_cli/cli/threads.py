@@ -10,8 +10,8 @@ from typer import Argument, Option
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
 from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines, screen_columns
-from octo_cli.errors import UsageError
-from octo_cli.i18n import Words
+from octo_cli.errors import StorageError, UsageError
+from octo_cli.i18n import Words, describe
 from octo_cli.settings import Settings
 from octo_cli.storage import open_storage
 from octo_cli.ui import lists
@@ -40,14 +40,16 @@ def list_threads(
     caller: Caller = ctx.obj
     wanted = as_status(status)
     user, most = caller.flags.get("user"), as_count(limit, "--limit", None if caller.flags.get("json") else SHOWN)
+    damaged: list[StorageError] = []
     with open_storage(caller.settings.database, create=False) as storage:
-        records = storage.threads(status=wanted, user=user, limit=most)
+        records = storage.threads(status=wanted, user=user, limit=most, damaged=damaged)
         left = storage.count_threads(status=wanted, user=user) - len(records) if len(records) == most else 0
     if caller.flags.get("json"):
         print_json({"threads": records})
-        return
-    print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
-    _tell_more(caller, "octo threads list", left)
+    else:
+        print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
+        _tell_more(caller, "octo threads list", left)
+    _tell_damaged(caller, damaged)
 
 
 def search(
@@ -175,14 +177,24 @@ def inbox(
     caller: Caller = ctx.obj
     most = as_count(limit, "--limit", None if caller.flags.get("json") else SHOWN)
     _catch_up(caller.settings)
+    damaged: list[StorageError] = []
     with open_storage(caller.settings.database, create=False) as storage:
-        questions = storage.questions(limit=most)
+        questions = storage.questions(limit=most, damaged=damaged)
         left = storage.count_questions() - len(questions) if len(questions) == most else 0
     if caller.flags.get("json"):
         print_json({"interrupts": questions})
-        return
-    print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
-    _tell_more(caller, "octo inbox", left)
+    else:
+        print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
+        _tell_more(caller, "octo inbox", left)
+    _tell_damaged(caller, damaged)
+
+
+def _tell_damaged(caller: Caller, damaged: Sequence[StorageError]) -> None:
+    """What a list could not show, after it; exits with status 5 then."""
+    for error in damaged:
+        print(f"octo: {describe(error, caller.words)[0]}", file=sys.stderr)  # noqa: T201
+    if damaged:
+        raise typer.Exit(StorageError.status)
 
 
 def recent(settings: Settings) -> list[ThreadRecord]:
@@ -213,8 +225,8 @@ def _tell_audit(caller: Caller, ref: str) -> None:
 
     with open_storage(caller.settings.database, create=False) as storage:
         thread_id = storage.resolve(ref)
-        records, chains = thread_log(storage, thread_id)
-    tell(caller, {"thread_id": thread_id}, records, chains)
+        log = thread_log(storage, thread_id)
+    tell(caller, {"thread_id": thread_id}, log)
 
 
 def _catch_up(settings: Settings) -> None:

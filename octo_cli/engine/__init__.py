@@ -115,10 +115,10 @@ class Engine:
             usage = total(details.turn_usage.values() if details else ()) or Usage(model=self.settings.model)
             return summarised(record, state, questions_of(state, thread_id), usage=usage)
 
-    async def asked(self, thread_id: str) -> frozenset[str]:
-        """The ids of the questions that a thread was left with."""
+    async def asked(self, thread_id: str) -> dict[str, Question]:
+        """The questions that a thread was left with, by id, as lists showed them."""
         storage = await self._open()
-        return frozenset(question.id for question in await asyncio.to_thread(storage.questions, thread_id))
+        return {question.id: question for question in await asyncio.to_thread(storage.questions, thread_id)}
 
     async def happened(self, thread_id: str) -> int:
         """How much the thread's audit log holds."""

@@ -20,7 +20,7 @@ from octo_cli.storage.keys import seal_of
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.memory import Earlier, Memories
 from octo_cli.storage.messages import Messages
-from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Papers
+from octo_cli.storage.papers import DocumentDraft, DocumentRecord, Finished, Papers, record_digest
 from octo_cli.storage.pruning import Pruning, Thinned
 from octo_cli.storage.questions import Questions
 from octo_cli.storage.searching import Searching
@@ -36,12 +36,14 @@ __all__ = [
     "DocumentDraft",
     "DocumentRecord",
     "Earlier",
+    "Finished",
     "Holder",
     "Lease",
     "Storage",
     "Thinned",
     "ThreadDetails",
     "open_storage",
+    "record_digest",
     "storage_errors",
 ]
 

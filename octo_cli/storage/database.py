@@ -10,7 +10,7 @@ RuntimeError, on a server too: there it would only be slow.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from datetime import datetime
 from threading import RLock
@@ -21,6 +21,7 @@ import msgspec
 from octo_cli.errors import StorageError
 from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.fences import Fences
+from octo_cli.storage.moments import is_moment
 from octo_cli.storage.sealing import BrokenSealError, Seal
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=msgspec.Struct)
 Row = tuple[Any, ...]
 Dialect = Literal["sqlite", "postgres"]
 
@@ -181,6 +183,9 @@ class Database(ABC):
 
     def unseal(self, stored: str, *place: object) -> str:
         """The text that `seal` made `stored` of."""
+        if not isinstance(stored, str):
+            # A file takes any value in any column.
+            raise self.damaged(*place, detail="not a text")
         try:
             return self.sealed.unseal(stored, *place)
         except BrokenSealError as exc:
@@ -195,6 +200,18 @@ class Database(ABC):
 
     def decode_sealed(self, stored: str, kind: type[_T], *place: object) -> _T:
         return self.decode(self.unseal(stored, *place), kind, *place)
+
+    def checked(self, record: _S, moments: Sequence[str], table: str, *key: object) -> _S:
+        """`record`, made of columns as they stand: a file takes any value in any of them. `moments` are its times."""
+        try:
+            msgspec.convert(msgspec.structs.asdict(record), type(record))
+        except msgspec.ValidationError as exc:
+            said, _, column = str(exc).partition(" - at `$.")
+            raise self.damaged(table, column.rstrip("`"), *key, detail=said) from exc
+        for column in moments:
+            if (value := getattr(record, column)) is not None and not is_moment(value):
+                raise self.damaged(table, column, *key, detail="not a time")
+        return record
 
     def damaged(self, *place: object, detail: str) -> StorageError:
         """What to raise about a row: `place` is table, column and the key of the row."""

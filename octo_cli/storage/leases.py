@@ -185,6 +185,9 @@ def lease_key(thread_id: str) -> str:
 
 def _live_holder(row: Row, now: datetime) -> Holder | None:
     thread_id, _token, host, machine, pid, started, since, expires_at = row
+    if not isinstance(pid, int) or not all(isinstance(part, str) and part for part in (since, expires_at)):
+        # A file takes any value in any column. An owner who lives stands before the fence.
+        return None
     owner = Owner(host, machine, pid, started)
     if expires_at <= stamp(now) or is_dead(owner):
         return None

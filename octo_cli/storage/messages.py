@@ -3,11 +3,13 @@
 The conversation itself is the graph's. What is kept here follows it: at the end of every run, and not in between.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
+from octo_cli.errors import StorageError
 from octo_cli.storage.database import Database
 from octo_cli.storage.sealing import Seal
 from octo_cli.storage.texts import ThreadTexts
@@ -82,8 +84,33 @@ class Messages:
             "SELECT speaker, text, at, digest FROM octo_messages WHERE thread_id = ? AND current = 1 ORDER BY place",
             thread_id,
         )
-        unseal = self._database.unseal
-        return [Message(speaker, unseal(text, *_PLACE, thread_id, digest), at) for speaker, text, at, digest in rows]
+        return [self._message(thread_id, *row) for row in rows]
+
+    def message_faults(self, thread_id: str) -> Iterator[StorageError]:
+        """Every message that is not what was said there: each digest is of its message and of those before it."""
+        rows = self._database.read(
+            "SELECT place, current, speaker, text, at, digest FROM octo_messages WHERE thread_id = ? ORDER BY place",
+            thread_id,
+        )
+        before: dict[object, list[str]] = defaultdict(list, {-1: [START]})
+        for place, _, _, _, _, digest in rows:
+            before[place].append(digest)
+        for place, _, *stored in rows:
+            try:
+                message = self._message(thread_id, *stored)
+            except StorageError as error:
+                yield error
+                continue
+            earlier = before[place - 1] if isinstance(place, int) else ()
+            if stored[-1] not in {chained(self._database.sealed, one, message) for one in earlier}:
+                yield self._database.damaged(*_PLACE, thread_id, stored[-1], detail="changed")
+        places = [row[0] for row in rows if row[1]]
+        if places != list(range(len(places))):
+            yield self._database.damaged("octo_messages", "place", thread_id, detail="some are missing")
+
+    def _message(self, thread_id: str, speaker: Any, text: str, at: str, digest: str) -> Message:
+        message = Message(speaker, self._database.unseal(text, *_PLACE, thread_id, digest), at)
+        return self._database.checked(message, ("at",), "octo_messages", thread_id, digest)
 
     def _placed(self, said: Sequence[Message]) -> Iterator[Said]:
         digest = START

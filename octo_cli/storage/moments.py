@@ -13,6 +13,14 @@ def restamp(text: str) -> str:
     return stamp(datetime.fromisoformat(text)) if text else ""
 
 
+def is_moment(text: str) -> bool:
+    """Whether `text` is RFC 3339 with its offset."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def wall_clock() -> datetime:
     """Real time, never `OCTO_NOW`: a lease is about processes alive now, not about the document's day."""
     return datetime.now(UTC)

@@ -69,7 +69,7 @@ class Pruning:
         with self._database.write(thread_id) as run:
             since = self._window(thread_id) if recent else ""
             rows = rows_since(self._database, thread_id, since)
-            choice = _Choice(rows, self._written(thread_id, since), self._named(thread_id), self._open(thread_id, rows))
+            choice = _Choice(rows, self.written(thread_id, since), self._named(thread_id), self._open(thread_id, rows))
             kept = choice.kept()
             for ns, checkpoint_id, parent_id in _relinked(rows, kept):
                 run(
@@ -106,7 +106,7 @@ class Pruning:
         )
         return str(found[0][0]) if found else ""
 
-    def _written(self, thread_id: str, since: str) -> Written:
+    def written(self, thread_id: str, since: str = "") -> Written:
         """The channels that were written to on each checkpoint."""
         *_, writes = self._database.checkpoint_tables
         rows = self._database.read(

@@ -6,13 +6,14 @@ from typing import Final
 
 import msgspec
 
+from octo_cli.errors import StorageError
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.moments import restamp, stamp
 from octo_cli.wire.forms import Question
 
 # One run puts its questions in the order of their steps, often at the same instant.
 _OLDEST_FIRST: Final = "ORDER BY created_at, thread_id, place"
-_ROW: Final = "thread_id, question_id, question"
+_ROW: Final = "thread_id, question_id, question, created_at, expires_at, place"
 _PLACE: Final = ("octo_questions", "question")
 
 _ALL: Final = 2**62
@@ -36,11 +37,20 @@ class Questions:
             run("UPDATE octo_threads SET pending = ? WHERE thread_id = ?", (len(stored), thread_id))
         return stored
 
-    def questions(self, thread_id: str | None = None, *, limit: int | None = None) -> list[Question]:
-        """Oldest first, of one thread or of all; of all at most `limit`."""
+    def questions(
+        self,
+        thread_id: str | None = None,
+        *,
+        limit: int | None = None,
+        damaged: list[StorageError] | None = None,
+    ) -> list[Question]:
+        """Oldest first, of one thread or of all; of all at most `limit`.
+
+        Raises StorageError for a row that is none; of all, with `damaged`, it is told there, and the others come.
+        """
         if thread_id is None:
             sql = f"SELECT {_ROW} FROM octo_questions {_OLDEST_FIRST} LIMIT ?"
-            return self._decoded(self._database.read(sql, _ALL if limit is None else limit))
+            return self._decoded(self._database.read(sql, _ALL if limit is None else limit), damaged)
         sql = f"SELECT {_ROW} FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
         return self._decoded(self._database.read(sql, thread_id))
 
@@ -69,10 +79,30 @@ class Questions:
         """Those of `ids` that are open already, by id, each with when it was marked as timed out."""
         sql = f"SELECT {_ROW}, timed_out_at FROM octo_questions WHERE thread_id = ?"
         rows = [row for row in run(sql, (thread_id,)).fetchall() if row[1] in ids]
-        return {row[1]: (question, row[3]) for question, row in zip(self._decoded(rows), rows, strict=True)}
+        return {row[1]: (question, row[-1]) for question, row in zip(self._decoded(rows), rows, strict=True)}
 
-    def _decoded(self, rows: Sequence[Row]) -> list[Question]:
-        return [self._database.decode_sealed(row[2], Question, *_PLACE, *row[:2]) for row in rows]
+    def _decoded(self, rows: Sequence[Row], damaged: list[StorageError] | None = None) -> list[Question]:
+        questions = []
+        for row in rows:
+            try:
+                questions.append(self._question(row))
+            except StorageError as error:
+                if damaged is None:
+                    raise
+                damaged.append(error)
+        return questions
+
+    def _question(self, row: Row) -> Question:
+        thread_id, question_id, stored, created_at, expires_at, place = row[:6]
+        key = (thread_id, question_id)
+        question = self._database.decode_sealed(stored, Question, *_PLACE, *key)
+        try:
+            told = (question.id, *_times(question))
+        except ValueError as exc:
+            raise self._database.damaged(*_PLACE, *key, detail=str(exc)) from exc
+        if told != (question_id, created_at, expires_at) or not isinstance(place, int):
+            raise self._database.damaged(*_PLACE, *key, detail="its columns say otherwise")
+        return question
 
     def _insert(
         self, run: Run, thread_id: str, question: Question, known: dict[str, tuple[Question, str | None]], place: int
@@ -83,10 +113,15 @@ class Questions:
             "INSERT INTO octo_questions (thread_id, question_id, created_at, expires_at, timed_out_at, place,"
             " question) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                *(thread_id, question.id, restamp(question.created_at), restamp(question.expires_at or "") or None),
+                *(thread_id, question.id, *_times(question)),
                 *(timed_out_at, place, self._database.seal(text, *_PLACE, thread_id, question.id)),
             ),
         )
+
+
+def _times(question: Question) -> tuple[str, str | None]:
+    """As the columns have them."""
+    return restamp(question.created_at), restamp(question.expires_at or "") or None
 
 
 def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]]) -> Question:

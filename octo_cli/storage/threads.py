@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
-from operator import itemgetter
 from typing import Any, Final, TypedDict, Unpack
 from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct
 
-from octo_cli.errors import NotFound, UsageError
+from octo_cli.errors import NotFound, StorageError, UsageError
 from octo_cli.storage.audit import NO_ENTRIES
 from octo_cli.storage.database import Database, Row, Run
 from octo_cli.storage.leases import held_threads, lease_key, refuse_if_held
@@ -51,6 +50,7 @@ _TABLES: Final = (
     *("octo_questions", "octo_audit", "octo_audit_heads", "octo_documents", "octo_leases", "octo_messages"),
     *("octo_summaries", "octo_recalled", "octo_threads"),
 )
+_TIMES: Final = ("created_at", "updated_at")
 _NEAR_AMONG: Final = 200
 _NAMED: Final = 5
 _ALL: Final = 2**62
@@ -137,6 +137,10 @@ class Threads:
         if not rows:
             return None
         graph_version, active_seconds, failure, titled_by_user, turn, past, model, answers, going_to = rows[0]
+        plain = ThreadDetails(
+            graph_version, active_seconds, None, titled_by_user in (1, True), model=model, going_to=going_to
+        )
+        self._database.checked(plain, (), _TABLE, thread_id)
         decode = self._database.decode
         return ThreadDetails(
             graph_version,
@@ -157,14 +161,18 @@ class Threads:
         user: str | None = None,
         limit: int | None = None,
         now: datetime | None = None,
+        damaged: list[StorageError] | None = None,
     ) -> list[ThreadRecord]:
-        """Most recently touched first. `now` is real time, for telling a live owner from an expired one."""
+        """Most recently touched first. `now` is real time, for telling a live owner from an expired one.
+
+        Raises StorageError for a row that is none; with `damaged` it is told there, and the others are listed.
+        """
         # Few threads run, and of those that stand as running some may be shown as active.
         enough = None if status == "running" else limit
         stored = _STORED_AS.get(status, (status,)) if status else (None,)
         rows = [row for one in stored for row in self._listed(one, user, None if one == "running" else enough)]
-        rows.sort(key=itemgetter(0), reverse=True)
-        shown = self._shown([row[1:] for row in rows], now)
+        rows.sort(key=_recency, reverse=True)
+        shown = self._shown([row[1:] for row in rows], now, damaged)
         return list(islice((record for record in shown if status in (None, record.status)), limit))
 
     def count_threads(self, *, status: ThreadStatus | None = None, user: str | None = None) -> int:
@@ -242,9 +250,18 @@ class Threads:
         where, values = _where(status, user)
         return int(self._database.read(f"SELECT COUNT(*) FROM octo_threads{where}", *values)[0][0])
 
-    def _shown(self, rows: Sequence[Row], now: datetime | None) -> list[ThreadRecord]:
+    def _shown(
+        self, rows: Sequence[Row], now: datetime | None, damaged: list[StorageError] | None = None
+    ) -> list[ThreadRecord]:
         """Rows as they are told: one whose run died is active."""
-        records = [self._thread(row) for row in rows]
+        records = []
+        for row in rows:
+            try:
+                records.append(self._thread(row))
+            except StorageError as error:
+                if damaged is None:
+                    raise
+                damaged.append(error)
         # Asking after an owner means asking the system about a process: only for who needs it.
         if all(record.status != "running" for record in records):
             return records
@@ -289,7 +306,8 @@ class Threads:
 
     def _thread(self, row: Row) -> ThreadRecord:
         thread_id, title, *rest = row
-        return ThreadRecord(thread_id, self._database.unseal(title, _TABLE, "title", thread_id), *rest)
+        record = ThreadRecord(thread_id, self._database.unseal(title, _TABLE, "title", thread_id), *rest)
+        return self._database.checked(record, _TIMES, _TABLE, thread_id)
 
     def _column(self, thread_id: str, name: str, value: object) -> object:
         if name == "title" and isinstance(value, str):
@@ -313,6 +331,11 @@ def _where(status: str | None, user: str | None) -> tuple[str, tuple[str, ...]]:
 def _one_row(rows: int, thread_id: str) -> None:
     if not rows:
         raise NotFound("thread_not_found", ref=thread_id, near=_named([]))
+
+
+def _recency(row: Row) -> int:
+    # A file takes any value in any column; `check` names it.
+    return row[0] if isinstance(row[0], int) else 0
 
 
 def _named(rows: Sequence[Row]) -> str:

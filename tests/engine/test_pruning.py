@@ -64,7 +64,7 @@ async def _places(storage: Storage, thread_id: str) -> list[Place]:
 
 
 async def _asked_at(storage: Storage, thread_id: str) -> set[Place]:
-    written = await asyncio.to_thread(storage._written, thread_id, "")
+    written = await asyncio.to_thread(storage.written, thread_id, "")
     return {place for place, channels in written.items() if "__interrupt__" in channels}
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,11 @@ def entry(thread_id: str = "thread-1", **changes: Any) -> AuditEntry:
     return msgspec.structs.replace(plain, **changes)
 
 
-def draft(doc_hash: str = "sha256:a", **changes: Any) -> DocumentDraft:
+def hash_of(text: str) -> str:
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+def draft(text: str = "# 주택임대차계약서\n", **changes: Any) -> DocumentDraft:
     plain = DocumentDraft(
         document_id="doc-1",
         version=1,
@@ -50,8 +55,8 @@ def draft(doc_hash: str = "sha256:a", **changes: Any) -> DocumentDraft:
         document_type="lease",
         title="주택임대차계약서",
         language="ko",
-        doc_hash=doc_hash,
-        text="# 주택임대차계약서\n",
+        doc_hash=hash_of(text),
+        text=text,
         fields={"deposit": 50_000_000, "special_terms": ["애완동물 금지"]},
         path="/papers/lease.md",
     )

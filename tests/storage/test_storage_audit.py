@@ -85,13 +85,15 @@ def test_any_change_by_sql_is_found_and_named(
 
 
 RECORDER = """
+from hashlib import sha256
 with open_storage(path) as storage:
     for number in range(int(sys.argv[2]), 100_000):
         at = NOW.isoformat()
         entries = [AuditEntry("thread-1", at, "system", "e", new=[number, part]) for part in range(2)]
         storage.record(entries, key=f"k{number}")
+        doc_hash = f"sha256:{sha256(str(number).encode()).hexdigest()}"
         draft = DocumentDraft(
-            f"doc-{number}", 1, "thread-1", "lease", "t", "ko", f"sha256:{number}", "글", {}, f"{sys.argv[3]}/{number}"
+            f"doc-{number}", 1, "thread-1", "lease", "t", "ko", doc_hash, str(number), {}, f"{sys.argv[3]}/{number}"
         )
         reserved = storage.reserve_document(draft, NOW)
         print(number, reserved.version, reserved.path, flush=True)
@@ -127,7 +129,7 @@ def test_killed_at_any_instant_the_chain_is_whole_and_nothing_acknowledged_is_lo
         assert len(acknowledged) >= 20
         assert max(acknowledged) < len(recorded) // 2
         for number, where in acknowledged.items():
-            again = draft(f"sha256:{number}", document_id=f"doc-{number}")
+            again = draft(str(number), document_id=f"doc-{number}")
             storage.finish_document(storage.reserve_document(again, NOW), NOW)
             assert storage.next_version(f"doc-{number}") == 2
             latest = storage.document(f"doc-{number}")

@@ -32,7 +32,14 @@ def test_a_finished_document_comes_back_whole(storage: Storage) -> None:
     assert latest.text == draft().text
     assert latest.finished_at == "2027-03-01T09:01:00.000000Z"
     assert latest.artifact == Artifact(
-        "doc-1", "lease", "주택임대차계약서", 1, "ko", "sha256:a", "/papers/lease.md", "2027-03-01T09:00:00.000000Z"
+        "doc-1",
+        "lease",
+        "주택임대차계약서",
+        1,
+        "ko",
+        draft().doc_hash,
+        "/papers/lease.md",
+        "2027-03-01T09:00:00.000000Z",
     )
     assert storage.threads()[0].documents == 1
 
@@ -56,18 +63,18 @@ def test_finishing_twice_changes_nothing(storage: Storage) -> None:
 
 def test_a_new_text_is_a_new_version_and_a_taken_number_gives_way(storage: Storage) -> None:
     storage.reserve_document(draft(), NOW)
-    second = storage.reserve_document(draft("sha256:b", path="/papers/lease-v2.md"), NOW)
+    second = storage.reserve_document(draft("b", path="/papers/lease-v2.md"), NOW)
     assert (second.version, second.path) == (2, "/papers/lease-v2.md")
-    assert storage.reserve_document(draft("sha256:c", version=7), NOW).version == 7
+    assert storage.reserve_document(draft("c", version=7), NOW).version == 7
     assert storage.next_version("doc-1") == 8
 
 
 def test_a_text_that_comes_back_after_another_is_a_version_of_its_own(storage: Storage) -> None:
-    for number, doc_hash in enumerate(("sha256:a", "sha256:b", "sha256:a"), start=1):
-        reserved = storage.reserve_document(draft(doc_hash, version=number, path=f"/v{number}"), NOW)
+    for number, text in enumerate(("a", "b", "a"), start=1):
+        reserved = storage.reserve_document(draft(text, version=number, path=f"/v{number}"), NOW)
         storage.finish_document(reserved, later(minutes=number))
         assert (reserved.version, reserved.path) == (number, f"/v{number}")
-    assert storage.reserve_document(draft("sha256:a", version=4, path="/v4"), NOW).path == "/v3"
+    assert storage.reserve_document(draft("a", version=4, path="/v4"), NOW).path == "/v3"
     assert [found.version for found in storage.documents()] == [3, 2, 1]
     latest = storage.document("doc-1")
     assert latest is not None
@@ -76,10 +83,10 @@ def test_a_text_that_comes_back_after_another_is_a_version_of_its_own(storage: S
 
 def test_a_fork_editing_the_same_document_does_not_disturb_a_second_try(storage: Storage) -> None:
     first = storage.reserve_document(draft(), NOW)
-    fork = storage.reserve_document(draft("sha256:b", thread_id="fork", path="/fork"), NOW)
+    fork = storage.reserve_document(draft("b", thread_id="fork", path="/fork"), NOW)
     assert fork.version == 2
     assert storage.reserve_document(draft(path="/else"), NOW) == first
-    assert storage.reserve_document(draft("sha256:b", thread_id="fork", path="/else"), NOW) == fork
+    assert storage.reserve_document(draft("b", thread_id="fork", path="/else"), NOW) == fork
 
 
 def test_the_same_text_in_a_fork_is_finished_by_the_thread_that_wrote_it(storage: Storage) -> None:

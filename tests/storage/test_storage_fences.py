@@ -28,7 +28,7 @@ WRITES: dict[str, Callable[[Storage], object]] = {
     "message": lambda storage: storage.keep_messages("thread-1", [Message("user", "안녕", AT)]),
     "audit": lambda storage: storage.record([entry()], key="k2"),
     "status": lambda storage: storage.touch("thread-1", now=NOW, status="failed"),
-    "reserved": lambda storage: storage.reserve_document(draft("sha256:b"), NOW),
+    "reserved": lambda storage: storage.reserve_document(draft("b"), NOW),
     "finished": lambda storage: storage.finish_document(RESERVED, NOW),
     "given up": lambda storage: storage.give_up_document(RESERVED),
 }

@@ -101,7 +101,10 @@ def storage(settings: DatabaseSettings) -> Iterator[Storage]:
 
 def _fill(storage: Storage, thread_id: str) -> None:
     add_thread(storage, thread_id, title=f"{SAID} {thread_id}")
-    storage.record([entry(thread_id, old=SAID, new=SAID, detail={"why": SAID})], key=f"{thread_id}:1")
+    paper = draft(SAID, document_id=f"doc-{thread_id}", thread_id=thread_id, title=SAID, path=f"/{SAID}.md")
+    approved = {"event": "approved", "document_id": paper.document_id, "doc_hash": paper.doc_hash}
+    said = entry(thread_id, old=SAID, new=SAID, detail={"why": SAID}, **approved)
+    storage.record([said], key=f"{thread_id}:1")
     storage.record([entry(thread_id, new=number) for number in range(2)], key=f"{thread_id}:2")
     storage.put_questions(thread_id, [question(f"{thread_id}-q", thread_id=thread_id, message=SAID)])
     storage.keep_messages(thread_id, [Message("user", SAID, AT), Message("octo", SAID, AT)])
@@ -112,7 +115,6 @@ def _fill(storage: Storage, thread_id: str) -> None:
     usage = Usage("m", requests=1)
     storage.touch(thread_id, now=NOW, status="failed", failure={"code": SAID}, turn_usage={"1": usage})
     storage.touch(thread_id, now=NOW, past_usage=usage)
-    paper = draft(document_id=f"doc-{thread_id}", thread_id=thread_id, title=SAID, text=SAID, path=f"/{SAID}.md")
     storage.finish_document(storage.reserve_document(paper, NOW), NOW)
     asyncio.run(_paused(storage, thread_id))
 

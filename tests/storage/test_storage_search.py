@@ -95,7 +95,7 @@ def test_whatever_is_typed_is_text(storage: Storage) -> None:
 def test_titles_messages_and_the_newest_version_of_documents_are_places(storage: Storage) -> None:
     tell(storage, "thread-1", "첫 마디", title="임대차계약서")
     for number, text in enumerate(("임대인 김철수", "임대인 이영희"), 1):
-        paper = draft(f"sha256:{number}", text=f"# 계약서\n\n| {text} |", version=number)
+        paper = draft(f"# 계약서\n\n| {text} |", version=number)
         storage.finish_document(storage.reserve_document(paper, NOW), NOW)
     assert found(storage, "김철수") == []
     (thread,) = storage.search("이영희")

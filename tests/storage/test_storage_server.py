@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -55,6 +56,7 @@ CASES = {
     "may not create": Case("storage_no_rights", user="{role}", told=(ROLE, "DROP TABLE octo_schema")),
     "may only read": Case("storage_no_rights", user="{role}", told=READER),
     "only reads": Case("storage_read_only", told=("ALTER DATABASE {database} SET default_transaction_read_only = on",)),
+    "no such schema": Case("storage_no_schema", options="?options=-c%20search_path%3Dnowhere"),
     "disk full": Case(
         "storage_full", told=(FULL, "CREATE TRIGGER t BEFORE INSERT ON octo_threads EXECUTE FUNCTION f()")
     ),
@@ -154,6 +156,21 @@ def test_a_parameter_nobody_knows_is_wrong_usage(tcp_server: TcpServer) -> None:
     assert caught.value.code == "database_address"
     assert "colour" in str(caught.value.values["detail"])
     assert PASSWORD not in str(caught.value.values)
+
+
+def test_a_time_that_is_none_is_wrong_usage(tcp_server: TcpServer) -> None:
+    with pytest.raises(UsageError) as caught:
+        write(tcp_server.address(options="?connect_timeout=abc"))
+    assert caught.value.code == "database_address"
+
+
+def test_a_database_of_another_encoding_is_refused(address: str) -> None:
+    named = f"latin_{uuid4().hex[:8]}"
+    with closing(psycopg.connect(address, autocommit=True)) as other:
+        other.execute(f"CREATE DATABASE {named} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(StorageError) as caught:
+        write(re.sub(r"/octo_\w+", f"/{named}", address, count=1))
+    assert (caught.value.code, caught.value.values["encoding"]) == ("storage_encoding", "LATIN1")
 
 
 def test_a_reader_may_look(tcp_server: TcpServer) -> None:

@@ -186,9 +186,9 @@ async def finalize(draft: Draft) -> Update:
         await draft.record(draft.entry("rejected", doc_hash=state["doc_hash"], detail=_detail(answer)))
         done = Done(draft.words("contract.rejected", title=draft.title), status="cancelled")
         return result_of(state, done, seconds=draft.seconds)
-    document = await written(draft)
-    detail = {"path": document.path}
-    await draft.record(draft.entry("finalized", actor="system", doc_hash=document.doc_hash, detail=detail))
+    document, finished = await written(draft)
+    said = {"new": msgspec.to_builtins(finished), "detail": {"path": document.path}}
+    await draft.record(draft.entry("finalized", actor="system", doc_hash=document.doc_hash, **said))
     where = shown_path(document.path)
     done = Done(
         draft.words("contract.finished", title=document.title, path=where, version=document.version),

@@ -9,12 +9,12 @@ from octo_cli.agents.contract.draft import Draft, in_thread, with_wording
 from octo_cli.agents.contract.fields import values_of
 from octo_cli.documents.files import write_once
 from octo_cli.errors import StorageError
-from octo_cli.storage import DocumentDraft
+from octo_cli.storage import DocumentDraft, Finished, record_digest
 from octo_cli.wire.work import Artifact
 
 
-async def written(draft: Draft) -> Artifact:
-    """Write the draft's text and return what stands where. Raises StorageError when it cannot be written."""
+async def written(draft: Draft) -> tuple[Artifact, Finished]:
+    """Write the draft's text and return what stands where, and what binds it. Raises StorageError when it cannot be."""
     kit, paper, state = draft.kit, draft.paper, draft.state
     version = await in_thread(kit.storage.next_version, state["document_id"])
     wanted = DocumentDraft(
@@ -36,9 +36,9 @@ async def written(draft: Draft) -> Artifact:
     except StorageError:
         await in_thread(kit.storage.give_up_document, reserved)
         raise
-    await in_thread(kit.storage.finish_document, reserved, kit.now(), path=str(path))
+    kept = await in_thread(kit.storage.finish_document, reserved, kit.now(), path=str(path))
     artifact: Artifact = structs.replace(reserved.artifact, path=str(path))
-    return artifact
+    return artifact, Finished(kept.version, record_digest(kept))
 
 
 def shown_path(path: str) -> str:

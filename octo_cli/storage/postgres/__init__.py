@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
 from psycopg.pq import TransactionStatus
 
 from octo_cli.errors import StorageError, UsageError
@@ -261,8 +261,9 @@ def parameters(settings: DatabaseSettings) -> dict[str, Any]:
     """What libpq is told; what the address says itself, TLS included, stands. Raises UsageError."""
     try:
         given = conninfo_to_dict(settings.postgres or "")
+        timeout_from_conninfo(given)
     except psycopg.ProgrammingError as exc:
-        # It names a parameter it does not know.
+        # It names a parameter it does not know, or a time that is none.
         raise UsageError("database_address", path=settings.name, detail=str(exc).strip()) from None
     return {**_DEFAULTS, "connect_timeout": max(2, int(settings.connect_timeout)), **given}
 
@@ -282,6 +283,8 @@ def session(settings: DatabaseSettings) -> str:
 
 def set_up(connection: Connection, name: str) -> int:
     """Bring the schema to `VERSION`, once, however many processes start at the same time; returns what it was."""
+    if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+        raise StorageError("storage_encoding", path=name, encoding=encoding)
     if (found := _version(connection, name)) == VERSION:
         return found
     with only_one(connection), connection.transaction():

@@ -16,6 +16,7 @@ from octo_cli.values.text import one_line
 _CODES: Final = {
     "28": "storage_refused",
     "3D000": "storage_no_database",
+    "3F000": "storage_no_schema",
     "42501": "storage_no_rights",
     "25006": "storage_read_only",
     "25P03": "storage_unreachable",

@@ -255,6 +255,9 @@ def schema_version(connection: sqlite3.Connection) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'octo_schema'").fetchone():
         return 0
     row = connection.execute("SELECT version FROM octo_schema").fetchone()
+    if row and not isinstance(row[0], int):
+        (_, _, path), *_ = connection.execute("PRAGMA database_list")
+        raise StorageError("storage_corrupt", path=path, detail=f"octo_schema.version: {row[0]!r}")
     return int(row[0]) if row else 0
 
 
