@@ -138,6 +138,7 @@ def test_what_is_no_backup_is_told_and_nothing_is_harmed(filled: Octo) -> None:
         said = filled("db", "restore", name, "--force", "--yes")
         assert (said.status, said.out) == (2 if name == str(filled.database) else 5, ""), (name, said)
         assert sentence in said.err, (name, said.err)
+        assert (".octo-restore" in said.err, "Other threads" in said.err) == (False, False), said.err
         assert len(said.err.splitlines()) <= 3
     assert filled.database.read_bytes() == before
     assert [path.name for path in filled.database.parent.iterdir() if path.name.startswith(".octo")] == []
