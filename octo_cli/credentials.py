@@ -43,8 +43,7 @@ _SHORTEST: Final = 8
 # The last characters of a shorter key would tell too much of it.
 _SHORTEST_TO_HINT_AT: Final = 20
 _SECRET_NAME: Final = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|HEADERS)$|SECRET|^PGPASSWORD$"
-    r"|^OCTO_POSTGRES_URL$",
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|HEADERS)$|SECRET|^PGPASSWORD$",
     re.IGNORECASE,
 )
 # What the providers' keys look like, so that also one Octo never held is known when it is seen.
@@ -52,6 +51,7 @@ _SHAPES: Final = re.compile(
     r"\b(?:sk-|sk_|gsk_|xai-|tvly-|pplx-|hf_|gh[pousr]_|github_pat_|lsv2_|BSA|AIza|AKIA)(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,}"
 )
 _PASSWORD_IN_ADDRESS: Final = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
+_PASSWORD_OF_SERVER: Final = re.compile(r"://[^:]*:(.+)@|[?&](?:ssl)?password=([^&]+)", re.DOTALL)
 _PASSWORD_IN_QUERY: Final = re.compile(r"(?<=[?&])((?:ssl)?password)=[^\s&]+")
 
 _known: set[str] = set()
@@ -212,6 +212,9 @@ def _worth_hiding(environment: Environment) -> list[str]:
     """Every key known here, the longest first: one may be part of another."""
     named = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
     passwords = {unquote(found[2]) for value in environment.values() if (found := _PASSWORD_IN_ADDRESS.search(value))}
+    if found := _PASSWORD_OF_SERVER.search(server := environment.get("OCTO_POSTGRES_URL", "")):
+        # Also as a whole: in a malformed one nobody knows where the password ends.
+        passwords |= {server, unquote(found[1] or found[2])}
     return sorted((one for one in _known | named | passwords if len(one) >= _SHORTEST), key=len, reverse=True)
 
 

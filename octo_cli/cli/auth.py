@@ -10,8 +10,8 @@ from typer import Argument, Option
 from octo_cli import credentials
 from octo_cli.cli.answers import read_stdin
 from octo_cli.cli.commands import Caller
-from octo_cli.cli.printing import print_json, print_lines, screen_columns
-from octo_cli.errors import NotFound, UsageError
+from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines, screen_columns
+from octo_cli.errors import Failed, NotFound, UsageError
 from octo_cli.storage.sealing import new_key, read_key
 from octo_cli.ui.cells import columns
 
@@ -38,7 +38,8 @@ def set_key(
         # What was encrypted with the other one could never be read again.
         raise UsageError("key_there", provider=name)
     if not plaintext and credentials.keyring_name() is None:
-        raise credentials.NoKeyring(name)  # Before anybody has typed a key for nothing.
+        # Before anybody has typed a key for nothing.
+        raise Failed("keyring_missing_generate") if generate else credentials.NoKeyring(name)
     key = new_key() if generate else _given(caller, name)
     if name == credentials.DATABASE and read_key(key) is None:
         raise UsageError("key_of_database")
@@ -83,10 +84,18 @@ def status(ctx: typer.Context, provider: Annotated[str | None, Argument(metavar=
     print_lines(columns([head, *rows], screen_columns(sys.stdout), flexible=(2,)))
 
 
-def remove(ctx: typer.Context, provider: Annotated[str, Argument(metavar="PROVIDER")]) -> None:
+def remove(
+    ctx: typer.Context,
+    provider: Annotated[str, Argument(metavar="PROVIDER")],
+    yes: Annotated[bool, Option("--yes", "-y")] = False,
+) -> None:
     """Forget a provider's key."""
     caller: Caller = ctx.obj
     name = credentials.canonical(provider)
+    if name == credentials.DATABASE and not yes:
+        if not caller.interactive:
+            raise UsageError("remove_needs_yes")
+        ask_to_go_on((caller.words("auth.database_key_lost"),), caller.words("auth.remove_this"))
     was, over = credentials.forget(name, caller.environment), _variable_set(caller, name)
     if not was and over is not None:
         raise UsageError("key_in_environment", provider=name, variable=over)

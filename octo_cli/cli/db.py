@@ -13,9 +13,11 @@ from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
 from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines
 from octo_cli.errors import NotFound, StorageError, UsageError
+from octo_cli.i18n import Words
 from octo_cli.settings import DatabaseSettings, Place
 from octo_cli.settings.databases import postgres_address
 from octo_cli.storage import DatabaseInfo, Storage, open_storage
+from octo_cli.storage.sqlite import need_folder
 from octo_cli.ui.cells import pad, width
 from octo_cli.ui.moments import ago
 from octo_cli.ui.sanitise import one_line
@@ -78,7 +80,7 @@ def backup(
         print_json(made)
     else:
         values = {"path": one_line(made.path), "size": size(made.bytes), "count": made.threads}
-        print_lines([caller.words("db.backed_up", **values), made.checksum])
+        print_lines([caller.words("db.backed_up", **values), _summed(made.checksum, made.path)])
 
 
 def restore(
@@ -93,7 +95,8 @@ def restore(
     from octo_cli.storage import archives
 
     settings = caller.settings.database
-    if force and not yes:
+    # A server has to be empty, whatever is said.
+    if force and not yes and not settings.postgres:
         _confirm(caller, settings)
     path = caller.cwd / Path(file).expanduser()
     done = archives.restore(path, settings, replace=force, skip_damaged=skip_damaged)
@@ -102,7 +105,8 @@ def restore(
     if caller.flags.get("json"):
         print_json(done)
         return
-    print_lines([caller.words("db.restored", count=done.threads, path=one_line(settings.name)), done.checksum])
+    restored = caller.words("db.restored", count=done.threads, path=one_line(settings.name))
+    print_lines([restored, _summed(done.checksum, str(path))])
     if done.kept:
         print_lines([caller.words("db.kept", path=one_line(done.kept))])
 
@@ -116,7 +120,7 @@ def copy(
     """Carry threads to another database."""
     caller: Caller = ctx.obj
     if not to:
-        raise UsageError("option_missing", option="--to URL|PATH")
+        raise UsageError("copy_where")
     from octo_cli.storage import moving
     from octo_cli.storage.upkeep import need_space
 
@@ -156,6 +160,7 @@ def _opened(caller: Caller) -> Storage:
     """The database, which has to be there: a mistyped path must not pass for an empty one."""
     settings = caller.settings.database
     if not settings.postgres and not settings.sqlite.exists():
+        need_folder(settings)
         raise NotFound("database_missing", path=settings.name)
     # It says itself whether it is encrypted; what the settings ask for is what a new one becomes.
     return open_storage(settings._replace(encrypt=False))
@@ -168,7 +173,12 @@ def _target(caller: Caller, to: str) -> DatabaseSettings:
         return settings._replace(postgres=postgres_address(to, Place("flag", "--to", caller.cwd)))
     # As SQLAlchemy writes it: three slashes before a relative path, four before an absolute one.
     path = rest.removeprefix("/") if separator else to
-    return settings._replace(postgres=None, sqlite=caller.cwd / Path(path).expanduser())
+    return settings._replace(postgres=None, sqlite=caller.cwd / Path(path).expanduser(), given=True)
+
+
+def _summed(checksum: str, path: str) -> str:
+    """The line that `sha256sum` prints, and `sha256sum -c` reads."""
+    return f"{checksum.partition(':')[2]}  {one_line(path)}"
 
 
 def _index(caller: Caller, thread_ids: Sequence[str]) -> None:
@@ -212,7 +222,7 @@ def _info_rows(found: DatabaseInfo, caller: Caller) -> Iterator[tuple[str, str]]
     yield say("db.schema"), f"{found.schema}"
     yield say("db.encrypted"), say("db.yes" if found.encrypted else "db.no")
     total, *rest = found.sizes.items()
-    largest = ", ".join(f"{name} {size(count)}" for name, count in rest[:_LARGEST])
+    largest = ", ".join(f"{_part(name, say)} {size(count)}" for name, count in rest[:_LARGEST])
     yield say("db.size"), f"{size(total[1])} ({largest})"
     if found.free is not None:
         yield say("db.free"), size(found.free)
@@ -223,6 +233,11 @@ def _info_rows(found: DatabaseInfo, caller: Caller) -> Iterator[tuple[str, str]]
     if found.oldest and found.newest:
         yield say("db.touched"), f"{ago(found.oldest, now, say)} – {ago(found.newest, now, say)}"
     yield say("db.last_backup"), _backup_line(found, caller)
+
+
+def _part(name: str, say: Words) -> str:
+    """A file's parts have names in sentences, a server's tables have their own."""
+    return say(f"db.size_{name}") if say.has(f"db.size_{name}") else name
 
 
 def _backup_line(found: DatabaseInfo, caller: Caller) -> str:

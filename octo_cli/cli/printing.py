@@ -11,7 +11,8 @@ from typing import Any, Final, TextIO
 import msgspec
 import typer
 
-_YES: Final = frozenset({"y", "yes", "예", "네"})
+# ㅛ is y on a keyboard that is set to Korean.
+_YES: Final = frozenset({"y", "yes", "예", "네", "ㅛ"})
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -30,14 +30,16 @@ def prune(
     keep_last: Annotated[str | None, Option("--keep-last", metavar="N")] = None,
     status: Annotated[str | None, Option("--status", metavar="STATUS")] = None,
     history: Annotated[bool, Option("--history")] = False,
+    all_users: Annotated[bool, Option("--all-users")] = False,
     dry_run: Annotated[bool, Option("--dry-run")] = False,
     yes: Annotated[bool, Option("--yes", "-y")] = False,
 ) -> None:
-    """Delete old threads, or thin their histories."""
+    """Delete old threads, or thin their histories: one's own, unless everybody's are meant."""
     caller: Caller = ctx.obj
+    user = None if all_users else caller.settings.user
     wanted, kept, span = _status(status), as_count(keep_last, "--keep-last") or 0, _span(older_than)
     with open_storage(caller.settings.database, create=False) as storage:
-        records = storage.threads(status=wanted, user=caller.flags.get("user"))
+        records = storage.threads(status=wanted, user=user)
         now = caller.settings.now()
         if span or kept or wanted or history:
             found = _matching(records[kept:], wanted, now - span if span else None)

@@ -1,5 +1,6 @@
 """threads … and inbox: what the index knows is read straight from it; what checkpoints know, through the engine."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args
@@ -48,7 +49,7 @@ def list_threads(
         print_json({"threads": records})
     else:
         print_lines(show_threads(caller.settings, records, caller.words, screen_columns(sys.stdout)))
-        _tell_more(caller, "octo threads list", left)
+        _tell_more(caller, "octo threads list", left, status=wanted, user=user)
     _tell_damaged(caller, damaged)
 
 
@@ -59,6 +60,10 @@ def search(
 ) -> None:
     """The threads that say something, in their titles, messages and documents."""
     caller: Caller = ctx.obj
+    from octo_cli.values.terms import terms_of
+
+    if not terms_of(query):
+        raise UsageError("nothing_to_search")
     most = as_count(limit, "--limit", FOUND)
     _index_messages(caller)
     with open_storage(caller.settings.database, create=False) as storage:
@@ -177,15 +182,15 @@ def inbox(
     caller: Caller = ctx.obj
     most = as_count(limit, "--limit", None if caller.flags.get("json") else SHOWN)
     _catch_up(caller.settings)
-    damaged: list[StorageError] = []
+    user, damaged = caller.flags.get("user"), list[StorageError]()
     with open_storage(caller.settings.database, create=False) as storage:
-        questions = storage.questions(limit=most, damaged=damaged)
-        left = storage.count_questions() - len(questions) if len(questions) == most else 0
+        questions = storage.questions(user=user, limit=most, damaged=damaged)
+        left = storage.count_questions(user=user) - len(questions) if len(questions) == most else 0
     if caller.flags.get("json"):
         print_json({"interrupts": questions})
     else:
         print_lines(show_questions(caller.settings, questions, caller.words, screen_columns(sys.stdout)))
-        _tell_more(caller, "octo inbox", left)
+        _tell_more(caller, "octo inbox", left, user=user)
     _tell_damaged(caller, damaged)
 
 
@@ -216,8 +221,8 @@ def show_questions(settings: Settings, questions: Sequence[Question], say: Words
     """A table of at most `total` cells a line: what is asked, and in which thread."""
     with open_storage(settings.database, create=False) as storage:
         records = [storage.thread(thread_id) for thread_id in {question.thread_id for question in questions}]
-    titles = {record.thread_id: record.title for record in records if record is not None}
-    return lists.inbox_lines(questions, titles, settings.now(), say, total)
+    threads = {record.thread_id: record for record in records if record is not None}
+    return lists.inbox_lines(questions, threads, settings.now(), say, total)
 
 
 def _tell_audit(caller: Caller, ref: str) -> None:
@@ -313,9 +318,11 @@ def as_count(text: str | None, option: str, usual: int | None = None) -> int | N
     return int(text)
 
 
-def _tell_more(caller: Caller, command: str, left: int) -> None:
+def _tell_more(caller: Caller, command: str, left: int, **filters: str | None) -> None:
     if left > 0:
-        _tell(caller, caller.words("list.more", count=f"{left:,}", command=f"{command} --limit {_ALL}"))
+        said = "".join(f" --{name} {shlex.quote(value)}" for name, value in filters.items() if value is not None)
+        again = caller.settings.again(f"{command}{said} --limit {_ALL}")
+        _tell(caller, caller.words("list.more", count=f"{left:,}", command=again))
 
 
 def _tell(caller: Caller, sentence: str) -> None:

@@ -293,6 +293,7 @@ def _database(values: Mapping[str, Any], found: Mapping[str, tuple[Any, Source]]
     if file == server != "default":
         raise UsageError("two_databases", file=settings.sqlite, server=settings.name)
     nearest = min(file, server, key=_NEAREST_FIRST.index)
+    settings = settings._replace(given=file != "default")
     return settings if nearest == server else settings._replace(postgres=None)
 
 

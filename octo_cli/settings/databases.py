@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from octo_cli.errors import UsageError
-from octo_cli.settings.readers import Place
+from octo_cli.settings.readers import Place, path
 
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+psycopg")
 _ACCEPTED: Final = "postgresql://USER@HOST:PORT/DATABASE"
@@ -16,6 +16,7 @@ _WELL_FORMED: Final = re.compile(
     r"(?:[^\s:@/?#]*(?::[^\s@/?#]*)?@)?(?P<hosts>[^\s@/?#]*)(?:/[^\s@/?#]*)?(?:\?[^\s@#]*)?", re.ASCII
 )
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(?::[0-9]*)?")
+_ADDRESS: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SECRET: Final = frozenset({"password", "sslpassword"})
 
@@ -24,7 +25,8 @@ class DatabaseSettings(NamedTuple):
     """The file `sqlite`, or the server at the address `postgres` where one is named. Timeouts are in seconds.
 
     `connect_timeout` bounds getting a connection, also one that broke; `statement_timeout` one statement, and how long
-    another process's write to the file is waited for. `encrypt`: what people wrote is stored encrypted.
+    another process's write to the file is waited for. `encrypt`: what people wrote is stored encrypted. `given`: a
+    person said where the file is, so a folder that is not there is a mistake, or a disk that is not.
     """
 
     sqlite: Path
@@ -32,6 +34,7 @@ class DatabaseSettings(NamedTuple):
     connect_timeout: float = 10.0
     statement_timeout: float = 30.0
     encrypt: bool = False
+    given: bool = False
 
     @property
     def name(self) -> str:
@@ -48,11 +51,15 @@ def postgres_address(value: Any, place: Place) -> str:
     """A libpq address; SQLAlchemy's spelling of one is taken too."""
     scheme, _, rest = str(value).strip().partition("://")
     if scheme not in _SCHEMES or not rest or not _is_well_formed(rest):
-        # Nobody knows where in it the password is.
-        start, mark, _ = re.split("([:@=]|$)", rest or scheme, maxsplit=1)
-        shown = f"{f'{scheme}://' if rest else ''}{start}{mark and '…'}"
-        raise UsageError("bad_setting", place=place.name, value=shown, accepted=_ACCEPTED)
+        raise UsageError("bad_setting", place=place.name, value=_beginning(scheme, rest), accepted=_ACCEPTED)
     return f"postgresql://{rest}"
+
+
+def sqlite_file(value: Any, place: Place) -> Path:
+    """A file's path. Raises UsageError for an address: its folders, made, would be named after the password."""
+    if isinstance(value, str) and (found := _ADDRESS.match(value)):
+        raise UsageError("file_is_address", place=place.name, value=_beginning(found[1], found[2]))
+    return path(value, place)
 
 
 def without_password(address: str) -> str:
@@ -62,6 +69,12 @@ def without_password(address: str) -> str:
     person, at, host = place.rpartition("@")
     shown = [part for part in query.split("&") if unquote(part.partition("=")[0]) not in _SECRET]
     return f"{scheme}://{person.partition(':')[0]}{at}{host}" + (f"?{'&'.join(shown)}" if any(shown) else "")
+
+
+def _beginning(scheme: str, rest: str) -> str:
+    """An address as far as it surely holds no password: nobody knows where in a malformed one that is."""
+    start, mark, _ = re.split("([:@=]|$)", rest or scheme, maxsplit=1)
+    return f"{f'{scheme}://' if rest else ''}{start}{mark and '…'}"
 
 
 def _is_well_formed(rest: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from octo_cli.i18n import LANGUAGES
 from octo_cli.settings import readers as read
-from octo_cli.settings.databases import postgres_address
+from octo_cli.settings.databases import postgres_address, sqlite_file
 
 FORMATS: Final = ("chat", "json")
 _MOST_SECONDS: Final = 3600
@@ -38,7 +38,7 @@ KEYS: Final = (
     Key("lang", read.choice(*LANGUAGES), flag="lang", variable="OCTO_LANG", safe=True),
     Key("format", read.choice(*FORMATS), safe=True),
     Key("user", read.text, flag="user", variable="OCTO_USER"),
-    Key("database.sqlite", read.path, flag="sqlite", variable="OCTO_SQLITE"),
+    Key("database.sqlite", sqlite_file, flag="sqlite", variable="OCTO_SQLITE"),
     Key("database.postgres", postgres_address, flag="postgres", variable="OCTO_POSTGRES_URL"),
     Key("database.connect_timeout", read.number(1, _MOST_SECONDS)),
     Key("database.statement_timeout", read.number(1, _MOST_SECONDS)),

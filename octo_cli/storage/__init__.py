@@ -16,7 +16,7 @@ from octo_cli.storage.checkpoints import CheckpointRow, Checkpoints
 from octo_cli.storage.database import Database
 from octo_cli.storage.examination import faults
 from octo_cli.storage.faults import storage_errors
-from octo_cli.storage.keys import seal_of
+from octo_cli.storage.keys import need_key, seal_of
 from octo_cli.storage.leases import TTL, Holder, Lease, Leases
 from octo_cli.storage.memory import Earlier, Memories
 from octo_cli.storage.messages import Messages
@@ -95,9 +95,13 @@ def open_storage(
 
     A missing file is made with mode 0600, its folder with 0700; with `create=False` it stands for an empty store and is
     not made. Raises StorageError: storage_corrupt, storage_read_only, storage_full, storage_busy, storage_unreachable,
-    storage_too_new, of a server storage_refused, storage_no_database, storage_no_rights, and of encryption
-    storage_key_missing, storage_key_malformed, storage_key_wrong, storage_not_encrypted, each with `path`.
+    storage_too_new, of a file storage_folder_missing, of a server storage_refused, storage_no_database,
+    storage_no_rights, and of encryption storage_key_missing, storage_key_malformed, storage_key_wrong,
+    storage_not_encrypted, each with `path`.
     """
+    if settings.encrypt and create and not settings.postgres and not settings.sqlite.exists():
+        # Before there is a file: one that nothing could be written to would be left behind.
+        need_key(settings.name, environment)
     database = _opened(settings, create=create)
     try:
         database.sealed = seal_of(database, encrypt=settings.encrypt, environment=environment)

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,10 @@ _CHECKSUM: Final = "archive_checksum"
 
 
 class Archive(Struct, frozen=True):
-    """`broken_chains` are threads whose audit log was changed: here as in the database it was made of.
+    """`checksum` is the file's own, SHA-256 as `sha256sum` computes it.
 
-    `damaged` are threads and facts that were left out.
+    `broken_chains` are threads whose audit log was changed: here as in the database it was made of. `damaged` are
+    threads and facts that were left out.
     """
 
     path: str
@@ -43,7 +44,10 @@ class Archive(Struct, frozen=True):
 
 
 class Restored(Struct, frozen=True):
-    """`kept` is where what was there before lies now; `damaged` are threads and facts that were left out."""
+    """`checksum` is that of the archive's file; `kept` is where what was there before lies now.
+
+    `damaged` are threads and facts that were left out.
+    """
 
     threads: int
     checksum: str
@@ -79,7 +83,8 @@ def back_up(
                     copied = moving.copy(database, archive.database, None, running=True, skip_damaged=skip_damaged)
                     damaged = copied.damaged
                 threads, broken = _chains(archive)
-            summed = _summed_up(part)
+            _sum_up(part)
+        summed = _file_checksum(part)
         part.replace(file)
     return Archive(str(file), file.stat().st_size, threads, summed, broken, damaged)
 
@@ -89,13 +94,13 @@ def restore(file: Path, settings: DatabaseSettings, *, replace: bool = False, sk
 
     What a file held before is kept beside it, where `replace` allows that; a server's database has to be empty.
     Raises UsageError "restore_not_empty" or "restore_server_not_empty", ThreadBusy, StorageError "not_an_archive",
-    "archive_changed", "copy_damaged", "storage_corrupt", "storage_too_new" or "no_space".
+    "archive_changed", "archive_damaged", "copy_damaged", "storage_too_new" or "no_space".
     """
     if _is_the_file_of(settings, file):
         raise UsageError("same_database", path=file)
     # The archive first: a key that does not fit it must not become that of a new database.
     with _opened(file, settings) as archive, open_storage(settings) as storage:
-        database = storage.database
+        database, summed = storage.database, _file_checksum(file)
         need_space(settings.sqlite, archive.database.sizes()["total"] if database.dialect == "sqlite" else 0)
         there = _ids(database)
         moving.refuse_running(database, there)
@@ -119,7 +124,6 @@ def restore(file: Path, settings: DatabaseSettings, *, replace: bool = False, sk
             storage.delete([one for one in damaged if one not in sums])
             moving.put_facts(database, run, facts)
         broken = _chains(storage)[1]
-    summed = moving.checksum(sums, facts)
     return Restored(len(sums), summed, str(kept) if kept else None, broken, tuple(damaged))
 
 
@@ -146,7 +150,12 @@ def _chains(archive: Storage) -> tuple[int, tuple[str, ...]]:
     return len(ids), tuple(one for one in ids if archive.verify_audit(one) is not None)
 
 
-def _summed_up(part: Path) -> str:
+def _file_checksum(file: Path) -> str:
+    with file.open("rb") as archive:
+        return f"sha256:{file_digest(archive, 'sha256').hexdigest()}"
+
+
+def _sum_up(part: Path) -> None:
     """Close an archive: one file, without leases, checked, its checksum in it."""
     with closing(sqlite3.connect(part)) as archive:
         archive.execute("DELETE FROM octo_leases")
@@ -156,7 +165,6 @@ def _summed_up(part: Path) -> str:
         archive.commit()
         archive.execute("PRAGMA journal_mode = DELETE")
         _refuse_unsound(archive, part)
-        return summed
 
 
 @contextmanager
@@ -172,15 +180,16 @@ def _opened(file: Path, settings: DatabaseSettings) -> Iterator[Storage]:
         copy = Path(folder) / "octo.db"
         with file_errors(file):
             shutil.copyfile(file, copy)
-        with storage_errors(str(file)), closing(sqlite3.connect(copy)) as archive:
-            _refuse_unfit(archive, file)
         try:
+            with storage_errors(str(copy)), closing(sqlite3.connect(copy)) as archive:
+                _refuse_unfit(archive, file)
             with open_storage(settings._replace(postgres=None, sqlite=copy, encrypt=False)) as storage:
                 yield storage
         except StorageError as error:
-            if error.values.get("path") != str(copy):
+            if error.values.get("path") not in (file, str(copy)):
                 raise
-            raise StorageError(error.code, **{**error.values, "path": file}) from error
+            code = "archive_damaged" if error.code == "storage_corrupt" else error.code
+            raise StorageError(code, **{**error.values, "path": file}) from error
 
 
 def _refuse_unfit(archive: sqlite3.Connection, file: Path) -> None:

@@ -30,7 +30,7 @@ def seal_of(database: Database, *, encrypt: bool, environment: Mapping[str, str]
         return Seal()
     if lock is None and _holds_something(database):
         raise StorageError("storage_not_encrypted", path=database.name)
-    key = _key(database, environment)
+    key = need_key(database.name, environment)
     seal = unlocked(lock or _made(database, key), key)
     if seal is None:
         raise StorageError("storage_key_wrong", path=database.name)
@@ -66,12 +66,13 @@ def _holds_something(database: Database) -> bool:
     return any(database.read(f"SELECT 1 FROM {name} LIMIT 1") for name in _TABLES if database.has_table(name))
 
 
-def _key(database: Database, environment: Mapping[str, str]) -> bytes:
+def need_key(name: str, environment: Mapping[str, str]) -> bytes:
+    """The key of the database shown as `name`. Raises StorageError storage_key_missing or storage_key_malformed."""
     from octo_cli.credentials import DATABASE, find
 
     found = find(DATABASE, environment)
     if found is None:
-        raise StorageError("storage_key_missing", path=database.name)
+        raise StorageError("storage_key_missing", path=name)
     if (key := read_key(found.secret)) is None:
-        raise StorageError("storage_key_malformed", path=database.name)
+        raise StorageError("storage_key_malformed", path=name)
     return key

@@ -25,6 +25,9 @@ _PREFIX: Final = 4
 _NAMED: Final = 5
 _SUMMARY: Final = ("octo_summaries", "text")
 _RECALLED: Final = ("octo_recalled", "text")
+# What stands in `forgotten`: 1 is for good.
+_RECALLABLE: Final = 0
+_LEFT_OUT: Final = 2
 _FORGOTTEN: Final = ("octo_summaries", "octo_recalled")
 # LangGraph's store may hold what is none of Octo's: the namespaces of facts begin so.
 _FACTS: Final = ("octo", "facts")
@@ -164,12 +167,22 @@ class Memories:
                 run("UPDATE octo_threads SET forgotten = 1 WHERE thread_id = ?", (thread_id,))
         self._database.wipe()
 
+    def leave_out(self, thread_id: str, *, out: bool) -> None:
+        """Whether the thread is looked back on, as its latest turn wants it; one that was forgotten stays so."""
+        before, after = (_RECALLABLE, _LEFT_OUT) if out else (_LEFT_OUT, _RECALLABLE)
+        if self._database.read("SELECT 1 FROM octo_threads WHERE thread_id = ? AND forgotten = ?", thread_id, before):
+            with self._database.write(thread_id) as run:
+                run(
+                    "UPDATE octo_threads SET forgotten = ? WHERE thread_id = ? AND forgotten = ?",
+                    (after, thread_id, before),
+                )
+
     def is_forgotten(self, thread_id: str) -> bool:
         return bool(self._database.read("SELECT 1 FROM octo_threads WHERE thread_id = ? AND forgotten = 1", thread_id))
 
     def conversations(self, user: str) -> list[str]:
         """All threads of `user` that are not forgotten, by id."""
-        rows = self._database.read("SELECT thread_id FROM octo_threads WHERE user_name = ? AND forgotten = 0", user)
+        rows = self._database.read("SELECT thread_id FROM octo_threads WHERE user_name = ? AND forgotten <> 1", user)
         return [thread_id for (thread_id,) in rows]
 
     # A turn's memory

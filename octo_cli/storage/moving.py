@@ -5,6 +5,7 @@ copy that was interrupted is finished by another; one that differs is refused by
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from hashlib import sha256
@@ -90,7 +91,10 @@ def copy(
         for done, thread_id in enumerate(wanted, 1):
             if thread_id not in {**there, **damaged}:
                 with damaged.noted(thread_id), target.write(thread_id) as run:
-                    sums[thread_id] = transfer(source, target, run, thread_id)
+                    # Another copy may have brought it meanwhile.
+                    if _is_there(target, thread_id):
+                        there[thread_id] = _equal(source, target, thread_id)
+                    sums[thread_id] = there.get(thread_id) or transfer(source, target, run, thread_id)
             progress(done, len(wanted))
         facts = _copy_facts(source, target, damaged) if thread_ids is None else {}
     if not skip_damaged:
@@ -100,7 +104,7 @@ def copy(
 
 def transfer(source: Database, target: Database, run: Run, thread_id: str) -> Digest:
     """Write a thread inside the target's transaction, and read it back. Raises StorageError "copy_mismatch"."""
-    _refuse_taken(source, run, thread_id)
+    _refuse_taken(source, target, run, thread_id)
     names = new_names(source, target, thread_id)
     for part in parts(source, thread_id):
         put(target, run, thread_id, renamed(part, names))
@@ -155,11 +159,34 @@ def _already_there(source: Database, target: Database, wanted: Sequence[str], da
                 else:
                     other.append(thread_id)
     if other:
-        raise StorageError("copy_differs", path=target.name, threads=_named(other))
+        raise _differs(target, other)
     return equal
 
 
-def _refuse_taken(source: Database, run: Run, thread_id: str) -> None:
+def _is_there(target: Database, thread_id: str) -> bool:
+    return bool(target.read("SELECT 1 FROM octo_threads WHERE thread_id = ?", thread_id))
+
+
+def _equal(source: Database, target: Database, thread_id: str) -> Digest:
+    """The digest of a thread that both have. Raises StorageError "copy_differs"."""
+    theirs = digest(parts(target, thread_id))
+    if digest(parts(source, thread_id)).thread != theirs.thread:
+        raise _differs(target, [thread_id])
+    return theirs
+
+
+def _differs(target: Database, threads: Sequence[str]) -> StorageError:
+    return StorageError(
+        "copy_differs", path=target.name, threads=_named(threads), there=_flag(target), which=threads[0]
+    )
+
+
+def _flag(database: Database) -> str:
+    """The database as it is named on a command line."""
+    return f"--{database.dialect} {shlex.quote(database.name)}"
+
+
+def _refuse_taken(source: Database, target: Database, run: Run, thread_id: str) -> None:
     """Raise StorageError "copy_taken" if another thread there has what only one can have.
 
     A fork writes the next version of its original's document, and answers for the same question: in two databases, two
@@ -168,15 +195,19 @@ def _refuse_taken(source: Database, run: Run, thread_id: str) -> None:
     for table, key in _UNIQUE.items():
         for row in source.read(f"SELECT {', '.join(key)} FROM {table} WHERE thread_id = ?", thread_id):
             same = " AND ".join(f"{name} = ?" for name in key)
-            if run(f"SELECT 1 FROM {table} WHERE {same}", row).fetchone():
-                raise StorageError("copy_taken", thread=thread_id, what=" ".join(map(str, row)))
+            if taken := run(f"SELECT thread_id FROM {table} WHERE {same}", row).fetchone():
+                what = " ".join(map(str, row))
+                raise StorageError("copy_taken", thread=thread_id, what=what, there=_flag(target), by=taken[0])
 
 
 def put_facts(database: Database, run: Run, facts: Facts) -> None:
-    """Write those that are not there. Raises StorageError "copy_differs" for one that is, with other words."""
+    """Write those that are not there. Raises StorageError "copy_fact_differs" for one that is, with other words."""
     there = read_facts(database)
     if other := sorted(name for name in facts.keys() & there.keys() if facts[name] != there[name]):
-        raise StorageError("copy_differs", path=database.name, threads=_named([key for _, key in other]))
+        names = [key for _, key in other]
+        raise StorageError(
+            "copy_fact_differs", path=database.name, facts=_named(names), there=_flag(database), which=names[0]
+        )
     kind = {"sqlite": "TEXT", "postgres": "JSONB"}[database.dialect]
     for name in facts.keys() - there.keys():
         sealed = _with_text(database, name, facts[name], database.seal)

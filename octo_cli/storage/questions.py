@@ -41,21 +41,24 @@ class Questions:
         self,
         thread_id: str | None = None,
         *,
+        user: str | None = None,
         limit: int | None = None,
         damaged: list[StorageError] | None = None,
     ) -> list[Question]:
-        """Oldest first, of one thread or of all; of all at most `limit`.
+        """Oldest first, of one thread or of all; of all only in threads of `user`, and at most `limit`.
 
         Raises StorageError for a row that is none; of all, with `damaged`, it is told there, and the others come.
         """
         if thread_id is None:
-            sql = f"SELECT {_ROW} FROM octo_questions {_OLDEST_FIRST} LIMIT ?"
-            return self._decoded(self._database.read(sql, _ALL if limit is None else limit), damaged)
+            where, values = _of(user)
+            sql = f"SELECT {_ROW} FROM octo_questions{where} {_OLDEST_FIRST} LIMIT ?"
+            return self._decoded(self._database.read(sql, *values, _ALL if limit is None else limit), damaged)
         sql = f"SELECT {_ROW} FROM octo_questions WHERE thread_id = ? {_OLDEST_FIRST}"
         return self._decoded(self._database.read(sql, thread_id))
 
-    def count_questions(self) -> int:
-        return int(self._database.read("SELECT COUNT(*) FROM octo_questions")[0][0])
+    def count_questions(self, *, user: str | None = None) -> int:
+        where, values = _of(user)
+        return int(self._database.read(f"SELECT COUNT(*) FROM octo_questions{where}", *values)[0][0])
 
     def due_questions(self, now: datetime) -> list[Question]:
         """Those whose `expires_at` has passed and which nobody has marked yet, oldest first."""
@@ -122,6 +125,12 @@ class Questions:
 def _times(question: Question) -> tuple[str, str | None]:
     """As the columns have them."""
     return restamp(question.created_at), restamp(question.expires_at or "") or None
+
+
+def _of(user: str | None) -> tuple[str, tuple[str, ...]]:
+    if user is None:
+        return "", ()
+    return " WHERE thread_id IN (SELECT thread_id FROM octo_threads WHERE user_name = ?)", (user,)
 
 
 def _first_seen(question: Question, known: dict[str, tuple[Question, str | None]]) -> Question:

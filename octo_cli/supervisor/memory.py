@@ -127,6 +127,8 @@ def _candidates(storage: Storage, user: str, but: str | None) -> Iterator[Candid
     kept = 0
     for earlier in storage.earlier(user, but=but, limit=2 * len(TIERS)):
         session = _session(storage, earlier, TIERS[kept])
+        if session is None and not without_wishes(storage.messages(earlier.thread_id)):
+            continue
         if session is None or session.summary or session.messages:
             yield Candidate(earlier, TIERS[kept], session)
             kept += 1

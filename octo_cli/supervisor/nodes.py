@@ -97,7 +97,9 @@ async def recall(state: State, runtime: Runtime[Kit]) -> Update:
         if await asyncio.to_thread(storage.document, artifact.document_id, artifact.version):
             ref = DocumentRef(artifact.document_id, artifact.document_type, artifact.title, artifact.version)
             recalled.append(to_builtins(ref))
-    if not kit.settings.memory.enabled:
+    enabled = kit.settings.memory.enabled
+    await asyncio.to_thread(storage.leave_out, kit.thread_id, out=not enabled)
+    if not enabled:
         return {"recalled": recalled, "memory": None}
     remembered = await memory.recall(
         *(storage, kit.settings, kit.mind, kit.thread_id, words(state["request"]["language"]))

@@ -66,7 +66,7 @@ def _change(record: AuditRecord) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{one_line(str(name))}: {_value(item)}" for name, item in value.items())
+        return ", ".join(f"{one_line(str(name))}: {_value(item)}" for name, item in value.items() if item is not None)
     return one_line(value if isinstance(value, str) else msgspec.json.encode(value).decode())
 
 

@@ -1,6 +1,6 @@
 """Threads, questions, documents and agents as tables of text, aligned by screen cells. No storage, no colour."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from octo_cli.wire.work import AgentRecord, Artifact, FoundThread, Match, Thread
 SHORTEST: Final = 8
 _NOT_WORTH_CUTTING: Final = 4
 _ALIASES: Final = 4
+_SEVERAL: Final = 2
 
 
 def short_ids(ids: Iterable[str]) -> dict[str, str]:
@@ -32,16 +33,19 @@ def thread_lines(records: Sequence[ThreadRecord], now: datetime, say: Words, tot
     if not records:
         return [say("list.no_threads")]
     ids = short_ids(record.thread_id for record in records)
+    owners = _owners(records)
     rows = [
         (
             ids[record.thread_id],
             say(f"thread.{record.status}"),
             ago(record.updated_at, now, say),
+            *owners.get(record.thread_id, ()),
             one_line(record.title) or "—",
         )
         for record in records
     ]
-    return columns([_header(say, "id", "status", "updated", "title"), *rows], total, flexible=(3,))
+    header = _header(say, "id", "status", "updated", *(("user",) if owners else ()), "title")
+    return columns([header, *rows], total, flexible=range(3, len(header)))
 
 
 def found_lines(found: Sequence[FoundThread], now: datetime, say: Words, style: Style, total: int) -> list[str]:
@@ -58,11 +62,12 @@ def found_lines(found: Sequence[FoundThread], now: datetime, say: Words, style: 
 
 
 def inbox_lines(
-    questions: Sequence[Question], titles: Mapping[str, str], now: datetime, say: Words, total: int
+    questions: Sequence[Question], threads: Mapping[str, ThreadRecord], now: datetime, say: Words, total: int
 ) -> list[str]:
-    """Each question with the title of its thread; `titles` by thread id."""
+    """Each question with the title of its thread; `threads` by id."""
     if not questions:
         return [say("list.no_questions")]
+    owners = _owners(threads.values())
     ids = short_ids(question.thread_id for question in questions)
     rows = [
         (
@@ -70,13 +75,14 @@ def inbox_lines(
             say(f"question.{question.type}"),
             ago(question.created_at, now, say),
             _deadline(question, now, say),
+            *(owners.get(question.thread_id, ("—",)) if owners else ()),
             one_line(question.title),
-            one_line(titles.get(question.thread_id, "")) or "—",
+            (one_line(threads[question.thread_id].title) if question.thread_id in threads else "") or "—",
         )
         for question in questions
     ]
-    header = _header(say, "id", "kind", "asked", "expires", "question", "thread")
-    return columns([header, *rows], total, flexible=(4, 5))
+    header = _header(say, "id", "kind", "asked", "expires", *(("user",) if owners else ()), "question", "thread")
+    return columns([header, *rows], total, flexible=range(4, len(header)))
 
 
 def document_lines(documents: Sequence[Artifact], now: datetime, say: Words, total: int) -> list[str]:
@@ -121,6 +127,13 @@ def category(name: str, say: Words) -> str:
     """What an agent or an intent is called; a plug-in's is called by its own name."""
     key = f"category.{name}"
     return say(key) if say.has(key) else one_line(name)
+
+
+def _owners(records: Collection[ThreadRecord]) -> dict[str, tuple[str]]:
+    """A column of its own where several people's threads stand in one list; nothing where they are one's."""
+    if len({record.user for record in records}) < _SEVERAL:
+        return {}
+    return {record.thread_id: (one_line(record.user) or "—",) for record in records}
 
 
 def _match_line(match: Match, now: datetime, say: Words, style: Style, total: int) -> str:

@@ -241,13 +241,37 @@ def test_keys_are_taken_out_of_a_text(text: str, left: str) -> None:
 @pytest.mark.parametrize(
     ("name", "hidden"),
     [
-        *((name, False) for name in ("PATH", "HOME", "OCTO_MAX_TOKENS", "KEYBOARD")),
+        *((name, False) for name in ("PATH", "HOME", "OCTO_MAX_TOKENS", "KEYBOARD", "OCTO_POSTGRES_URL")),
         *((name, True) for name in ("OPENAI_API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD")),
-        *((name, True) for name in ("PGPASSWORD", "OCTO_POSTGRES_URL", "OTEL_EXPORTER_OTLP_HEADERS")),
+        *((name, True) for name in ("PGPASSWORD", "OTEL_EXPORTER_OTLP_HEADERS")),
     ],
 )
 def test_what_a_variable_is_called_tells_whether_it_is_a_secret(name: str, hidden: bool) -> None:
     assert (scrub("is opensesame-1", {name: "opensesame-1"}) == "is ***") is hidden
+
+
+def test_of_a_servers_address_only_the_password_is_a_secret(octo: Octo) -> None:
+    for address, shown in {
+        "mysql://kim@db.example.org/octo": "mysql://kim@db.example.org/octo",
+        "mysql://kim:open@sesame/1@db.example.org/octo": "mysql://kim…",
+    }.items():
+        octo.environment["OCTO_POSTGRES_URL"] = address
+        said = octo("threads", "list").err
+        assert (shown.partition("@")[0] in said, "sesame" in said, "***" in said) == (True, False, False), said
+        assert "sesame" not in scrub(f"could not connect to {address}", octo.environment)
+    address = "postgresql://kim@db.example.org/octo"
+    assert scrub(f"at {address}", {"OCTO_POSTGRES_URL": address}) == f"at {address}"
+
+
+def test_the_key_of_the_database_is_not_removed_without_a_yes(octo: Octo) -> None:
+    octo.environment["OCTO_LANG"] = "en"
+    refused = octo("auth", "set", "database", "--generate")
+    assert "octo auth set database --generate --plaintext" in refused.err
+    assert octo("auth", "set", "database", "--generate", "--plaintext").status == 0
+    refused = octo("auth", "remove", "database")
+    assert (refused.status, "octo auth remove database --yes" in refused.err) == (2, True)
+    assert octo("auth", "status", "database", "--json").json["keys"][0]["source"] == "file"
+    assert octo("auth", "remove", "database", "--yes").status == 0
 
 
 def test_an_error_that_quotes_a_key_does_not_show_it(octo: Octo) -> None:

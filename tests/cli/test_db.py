@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ def test_a_file_and_a_server_restore_each_others_backups(filled: Octo, address: 
     assert (refused.status, "on the server already holds threads (6)" in refused.err) == (2, True)
     assert filled("--postgres", address, "db", "backup", "server.db").status == 0
     back = filled("--sqlite", "new.db", "db", "restore", "server.db", "--json").json
-    assert back["checksum"] == on_the_server["checksum"]
+    for done, name in ((on_the_server, "file.db"), (back, "server.db")):
+        assert done["checksum"] == f"sha256:{sha256((filled.folder / name).read_bytes()).hexdigest()}"
     assert filled("--sqlite", "new.db", "resume", "returned", "--json").json["status"] == "waiting_human"
 
 
@@ -136,6 +138,7 @@ def test_what_is_no_backup_is_told_and_nothing_is_harmed(filled: Octo) -> None:
         said = filled("db", "restore", name, "--force", "--yes")
         assert (said.status, said.out) == (2 if name == str(filled.database) else 5, ""), (name, said)
         assert sentence in said.err, (name, said.err)
+        assert (".octo-restore" in said.err, "Other threads" in said.err) == (False, False), said.err
         assert len(said.err.splitlines()) <= 3
     assert filled.database.read_bytes() == before
     assert [path.name for path in filled.database.parent.iterdir() if path.name.startswith(".octo")] == []
@@ -193,6 +196,40 @@ def test_a_plain_database_becomes_an_encrypted_one_and_its_backup_is_encrypted_t
     assert filled("--sqlite", "sealed.db", "db", "backup", "b.db").status == 0
     for name, found in (("plain.db", True), ("sealed.db", False), ("b.db", False)):
         assert ("홍길동".encode() in (filled.folder / name).read_bytes()) is found, name
-    assert filled("--sqlite", "new.db", "db", "restore", "b.db", "--json").json["checksum"] == plain["checksum"]
+    assert filled("--sqlite", "new.db", "db", "restore", "b.db").status == 0
+    again = filled("--sqlite", "new.db", "db", "copy", "--to", "again.db", "--json").json
+    assert again["checksum"] == plain["checksum"]
     del filled.environment["OCTO_ENCRYPTION_KEY"]
     assert filled("--sqlite", "newer.db", "db", "restore", "b.db").status == 5
+
+
+def test_an_address_is_no_file(octo: Octo) -> None:
+    octo.environment["OCTO_LANG"] = "en"
+    said = [octo("--sqlite", "postgresql://kim:geheim@db.example.org/octo", "threads", "list")]
+    octo.environment["OCTO_SQLITE"] = "postgresql://kim:geheim@db.example.org/octo"
+    said.append(octo("ask", "안녕"))
+    for one in said:
+        assert (one.status, "--postgres" in one.err, "geheim" in one.err) == (2, True, False), one
+    assert list(octo.folder.iterdir()) == []
+
+
+def test_a_named_folder_that_is_missing_is_no_empty_store(octo: Octo) -> None:
+    octo.environment |= {"OCTO_LANG": "en", "OCTO_SQLITE": "gone/octo.db"}
+    for command in (("threads", "list"), ("inbox",), ("ask", "안녕"), ("db", "info"), ("db", "backup", "b.db")):
+        said = octo(*command)
+        assert (said.status, "folder of the storage is missing" in said.err, "mkdir -p" in said.err) == (5, True, True)
+    assert list(octo.folder.iterdir()) == []
+
+
+def test_a_refused_copy_leaves_nothing_and_says_where_to_go(filled: Octo) -> None:
+    (filled.folder.parent / "home" / "config.toml").write_text("[database]\nencrypt = true\n", encoding="utf-8")
+    refused = filled("db", "copy", "--to", "new.db")
+    assert (refused.status, "OCTO_ENCRYPTION_KEY" in refused.err, list(filled.folder.iterdir())) == (5, True, [])
+    (filled.folder.parent / "home" / "config.toml").unlink()
+    target = filled.folder / "new.db"
+    target.touch(mode=0o644)
+    assert filled("db", "copy", "--to", "new.db").status == 0
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert filled("--sqlite", "new.db", "threads", "rename", "talk", "another").status == 0
+    refused = filled("db", "copy", "--to", "new.db")
+    assert f"octo --sqlite {target} threads delete talk" in refused.err

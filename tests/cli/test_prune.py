@@ -24,7 +24,7 @@ FILLED: tuple[tuple[str, int, ThreadStatus], ...] = (
 @pytest.fixture
 def filled(octo: Octo) -> Octo:
     """Threads as lists see them: finished ones of 1, 40 and 100 days ago, one that failed, one that waits."""
-    octo.environment["OCTO_LANG"] = "en"
+    octo.environment |= {"OCTO_LANG": "en", "OCTO_USER": "kim"}
     with open_storage(file(octo.database)) as storage:
         for name, days, status in FILLED:
             then = MOMENT - timedelta(days=days)
@@ -44,6 +44,7 @@ def left(octo: Octo) -> set[str]:
         (["--older-than", "30d", "--status", "waiting_human"], {"waits"}),
         (["--older-than", "30d", "--status", "completed", "--keep-last", "2"], {"oldest"}),
         (["--older-than", "30d", "--user", "lee"], set()),
+        (["--older-than", "30d", "--user", "lee", "--all-users"], {"oldest", "older", "failed"}),
     ],
 )
 def test_only_what_fits_goes_and_a_dry_run_says_the_same(filled: Octo, said: list[str], gone: set[str]) -> None:

@@ -47,7 +47,7 @@ def test_a_list_is_a_table_of_safe_text(filled: Octo) -> None:
     said = filled("threads", "list")
     assert (said.status, said.err) == (0, "")
     header, *rows = said.out.splitlines()
-    assert header.split() == ["ID", "상태", "최근", "제목"]
+    assert header.split() == ["ID", "상태", "최근", "사용자", "제목"]
     assert rows[0].split()[:3] == ["nda.2026", "답변", "대기"]
     assert "한 달" not in rows[1]
     assert "‹U+001B›[31m ‹U+202E› [red]x[/red]" in said.out
@@ -88,6 +88,12 @@ def test_looking_makes_no_database(octo: Octo) -> None:
     for command in (["threads", "list"], ["inbox"], ["documents", "list"]):
         assert octo(*command).status == 0
     assert not octo.database.parent.exists()
+
+
+def test_the_inbox_can_be_one_persons(filled: Octo) -> None:
+    assert filled("inbox", "--user", "kim", "--json").json["interrupts"] == []
+    assert len(filled("inbox", "--user", "lee", "--json").json["interrupts"]) == 2
+    assert "--user lee --limit all" in filled("inbox", "--user", "lee", "--limit", "1").err
 
 
 def test_the_inbox_is_oldest_first(filled: Octo) -> None:
@@ -210,10 +216,13 @@ def test_a_search_marks_its_hits_on_a_screen_and_fits_it(filled: Octo) -> None:
 
 
 def test_nothing_found_is_no_failure_and_says_what_next(filled: Octo) -> None:
-    for query in ("뷁뷁", "", "%", '"NEAR(', "*"):
+    for query in ("뷁뷁", '"NEAR('):
         said = filled("threads", "search", query)
         assert (said.status, said.out) == (0, "찾은 대화가 없습니다.\n")
         assert "octo threads list" in said.err
+    for query in ("", "%", "*", "🏠"):
+        said = filled("threads", "search", query)
+        assert (said.status, said.out, "octo threads search" in said.err) == (2, "", True)
     filled.environment["OCTO_LANG"] = "en"
     assert filled("threads", "search", "뷁뷁", "--quiet") == Said(0, "Nothing found.\n", "")
     assert filled("threads", "search", "뷁뷁", "--json").json == {"version": 1, "threads": []}

@@ -201,6 +201,18 @@ def test_a_thread_that_differs_is_named_and_nothing_is_copied(old: Storage, tmp_
         assert moving.copy(old.database, target.database, [*WAITING, "finished"]).copied == 3
 
 
+def test_what_another_copy_brought_meanwhile_is_there_already(old: Storage, database: DatabaseSettings) -> None:
+    with open_storage(database) as target, open_storage(database) as theirs:
+
+        def copy_too(done: int, _all: int) -> None:
+            if done == 1:
+                with open_storage(DatabaseSettings(Path(old.name))) as again:
+                    moving.copy(again.database, theirs.database, None)
+
+        done = moving.copy(old.database, target.database, None, copy_too)
+        assert (done.copied, done.unchanged) == (1, len(old.threads()) - 1)
+
+
 @pytest.mark.parametrize("what", ["doc-1 1", "timeout:q1 0"])
 def test_what_another_thread_there_has_is_not_taken_from_it(what: str, tmp_path: Path) -> None:
     files = [DatabaseSettings(tmp_path / name) for name in ("a.db", "b.db")]
@@ -275,7 +287,7 @@ def test_messages_and_facts_go_along(database: DatabaseSettings, tmp_path: Path)
             run("UPDATE store SET value = ?", ('{"text": "B5"}',))
         with pytest.raises(StorageError) as refused:
             moving.copy(two.database, one.database, None)
-        assert (refused.value.code, refused.value.values["threads"]) == ("copy_differs", "a4")
+        assert (refused.value.code, refused.value.values["facts"]) == ("copy_fact_differs", "a4")
 
 
 def test_a_copy_is_encrypted_and_comes_back_in_clear(old: Storage, address: str, tmp_path: Path) -> None:

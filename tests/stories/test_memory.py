@@ -75,6 +75,19 @@ def test_without_memory_nothing_is_recalled_and_nothing_kept(octo: Octo) -> None
     assert len(octo("memory", "list", "--json").json["facts"]) == 1
 
 
+def test_a_turn_without_memory_is_not_looked_back_on_until_a_later_one_with_it(octo: Octo) -> None:
+    def looked_back_on() -> list[str]:
+        return [session["thread_id"] for session in octo("memory", "list", "--json").json["sessions"]]
+
+    thread = octo("ask", "전입신고 기한 찾아줘", "--no-memory", "--json").json["thread_id"]
+    assert looked_back_on() == []
+    octo("ask", "확정일자도 찾아줘", "--thread", thread)
+    assert looked_back_on() == [thread]
+    octo("memory", "forget", thread, "--yes")
+    octo("ask", "다시 찾아줘", "--thread", thread)
+    assert looked_back_on() == []
+
+
 def test_a_forgotten_conversation_is_recalled_no_more_and_still_there(octo: Octo) -> None:
     first = octo("ask", "전입신고 기한 찾아줘", "--json").json["thread_id"]
     second = octo("ask", "안녕", "--json", "--verbose")

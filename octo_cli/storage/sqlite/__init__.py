@@ -178,14 +178,26 @@ class SqliteDatabase(Database):
 def open_file(settings: DatabaseSettings, *, create: bool) -> SqliteDatabase:
     """The database file, its schema current. A missing one is made; with `create=False` it reads as empty."""
     path, timeout = settings.sqlite, settings.statement_timeout
+    need_folder(settings)
     with file_errors(path):
         if not path.exists():
             if not create:
                 return SqliteDatabase(path, IN_MEMORY, timeout=timeout)
             _make_file(path)
+        elif not path.stat().st_size:
+            # Somebody else made it, for whom nothing in it was secret yet.
+            with suppress(PermissionError):
+                path.chmod(0o600)
     with storage_errors(str(path)):
         _look_before_touching(path, timeout)
     return SqliteDatabase(path, str(path), timeout=timeout)
+
+
+def need_folder(settings: DatabaseSettings) -> None:
+    """Raise StorageError "storage_folder_missing" for a named file without its folder: a mount may be missing."""
+    folder = settings.sqlite.parent
+    if settings.given and not folder.exists():
+        raise StorageError("storage_folder_missing", path=str(settings.sqlite), folder=str(folder))
 
 
 def _in_store(location: str, timeout: float, do: Callable[["BaseStore"], _T]) -> _T:
