@@ -38,6 +38,8 @@ CHANGING: Final = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f][-0-9a-f]*"), "1f1e599c-30ee"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "2027-02-20 10:15:00"),
     (re.compile(r"\(\d+\.\d( s|초)\)"), r"(0.1\1)"),
+    # A fact's id: where it is kept, and in the list of facts.
+    (re.compile(r"(?<=\(`)[0-9a-f]{12}(?=`\))|(?<=^  )[0-9a-f]{12}(?=  )"), "3fac7c0ffee1"),
 )
 # A thread's id, or the beginning of it that lists show.
 THREAD: Final = re.compile(r"\b([0-9a-f]{8})([0-9a-f]{8})?\b(?!-)")
