@@ -10,7 +10,6 @@ audit log (`record_digest`; what an earlier Octo finished, by its hash only).
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -188,7 +187,7 @@ class Papers:
 
     def _changed(self, record: DocumentRecord) -> str:
         """The column that is not what was finished, "fields" for any beside the text; "" for none."""
-        if record.doc_hash != f"sha256:{sha256(record.text.encode()).hexdigest()}":
+        if record.doc_hash != _hashed(record.text.encode()):
             return "text"
         entries = self._database.read(
             "SELECT seq, new_value FROM octo_audit WHERE document_id = ? AND thread_id = ? AND doc_hash = ?"
@@ -239,4 +238,11 @@ class Papers:
 def record_digest(record: DocumentRecord) -> str:
     """ "sha256:…" of all that a finished version is beside its text."""
     told = {name: getattr(record, name) for name in _BOUND}
-    return f"sha256:{sha256(msgspec.json.encode(told, order='deterministic')).hexdigest()}"
+    return _hashed(msgspec.json.encode(told, order="deterministic"))
+
+
+def _hashed(data: bytes) -> str:
+    # Lists of documents have no use for it.
+    from hashlib import sha256
+
+    return f"sha256:{sha256(data).hexdigest()}"

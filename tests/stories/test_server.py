@@ -104,7 +104,9 @@ def test_a_stranger_to_the_command_line_is_scrubbed_too(octo: Octo) -> None:
 
 
 def test_commands_to_type_go_to_the_database_that_was_named(octo: Octo, tmp_path: Path) -> None:
-    elsewhere = ("--sqlite", str(tmp_path / "else where" / "octo.db"))
+    folder = tmp_path / "else where"
+    folder.mkdir()
+    elsewhere = ("--sqlite", str(folder / "octo.db"))
     asked = octo("ask", LEASE, *elsewhere)
     assert asked.status == 3
     inspected = octo("threads", "inspect", "last", *elsewhere)

@@ -342,7 +342,10 @@ class Trial:
         if sum(row.event == "tool_ran" for row in rows) > 1:
             raise Mismatch("the log says that the tool ran twice")
         told = (row for row in rows if not row.event.startswith("tool_") and row.event not in ("rolled_back", "forked"))
-        decisions = Counter(f"{row.event} {row.step_id} {row.field} {row.new}" for row in told)
+        # A finished version is recorded with the time it was finished at.
+        decisions = Counter(
+            f"{row.event} {row.step_id} {row.field} {None if row.event == 'finalized' else row.new}" for row in told
+        )
         folder = self.work / "octo-documents"
         files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         return Ending(files, decisions, conversation, result)
