@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.databases import address as address
 from tests.databases import database as database
 from tests.databases import server as server
 from tests.models import model_server as model_server
+from tests.parent import Parent
 from tests.servers import own_server as own_server
 from tests.servers import tcp_server as tcp_server
 
@@ -81,15 +82,17 @@ class Terminal:
 
 @dataclass
 class Octo:
-    """`octo("ask", "…")` runs the program in `folder` and returns what it said."""
+    """`octo("ask", "…")` runs the program in `folder` and returns what it said; with a `parent`, as its child."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    parent: Parent | None = None
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None, timeout: float = 60) -> Said:
         given = stdin.encode() if isinstance(stdin, str) else stdin
+        program = self.parent.command if self.parent else PROGRAM
         done = subprocess.run(
-            [*PROGRAM, *arguments],
+            [*program, *arguments],
             input=given if given is not None else b"",
             capture_output=True,
             cwd=self.folder,
@@ -138,17 +141,32 @@ class Octo:
 PROGRAM = (sys.executable, "-m", "octo_cli")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--own-processes", action="store_true", help="start Octo anew for every command: 3 times as long")
+
+
+@pytest.fixture(scope="session")
+def parent(request: pytest.FixtureRequest) -> Iterator[Parent | None]:
+    """One of this worker's tests, or none when every command is to be a process of its own."""
+    if request.config.getoption("--own-processes"):
+        yield None
+        return
+    parent = Parent()
+    yield parent
+    parent.close()
+
+
 @pytest.fixture
-def octo(tmp_path: Path) -> Octo:
+def octo(tmp_path: Path, parent: Parent | None) -> Octo:
     """Octo in an empty folder with an empty home, at a fixed time, in Korean unless told otherwise."""
     folder = tmp_path / "work"
     folder.mkdir()
-    kept = {
-        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ
-    }
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT", "TMPDIR") if name in os.environ}
     kept["PYTHON_KEYRING_BACKEND"] = NO_KEYRING
     return Octo(
-        folder, {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"}
+        folder,
+        {**kept, "OCTO_HOME": str(tmp_path / "home"), "OCTO_NOW": NOW, "LANG": "C.UTF-8", "TERM": "dumb"},
+        parent,
     )
 
 

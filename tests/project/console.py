@@ -13,10 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from tests.parent import Parent
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 # When the pages were written. Every command is later than the one before it, or what lists by age had no one order.
@@ -73,11 +76,20 @@ def transcript(page: Path) -> Iterator[Shown | tuple[str, str]]:
                 yield _shown(command, block.start("body"))
 
 
-def run(page: Path, folder: Path) -> Iterator[tuple[Shown, Printed]]:
-    """Every command of the page as a person would type it, one after the other, in `folder`/papers."""
+def run(page: Path, folder: Path, parent: Parent | None = None) -> Iterator[tuple[Shown, Printed]]:
+    """Every command of the page as a person would type it, one after the other, in `folder`/papers.
+
+    `octo` is a child of the parent, if there is one.
+    """
     work = folder / "papers"
     work.mkdir()
     environment = _environment(folder, next(LOCALES[end] for end in LOCALES if page.name.endswith(end)))
+    if parent:
+        octo = folder / "bin" / "octo"
+        octo.parent.mkdir()
+        octo.write_text(f'#!/bin/sh\nexec {" ".join(parent.command)} "$@"\n', encoding="utf-8")
+        octo.chmod(0o700)
+        environment["PATH"] = f"{octo.parent}{os.pathsep}{environment['PATH']}"
     names = _Names(folder)
     for place, part in enumerate(transcript(page)):
         if isinstance(part, Shown):
@@ -96,10 +108,10 @@ def matches(shown: Sequence[str], printed: Sequence[str]) -> bool:
     return bool(printed) and shown[0] == printed[0] and matches(shown[1:], printed[1:])
 
 
-def refreshed(page: Path, folder: Path) -> str:
+def refreshed(page: Path, folder: Path, parent: Parent | None = None) -> str:
     """The page's text with fresh output at every command whose output is not what is shown."""
     text = page.read_text(encoding="utf-8")
-    for shown, printed in reversed(list(run(page, folder))):
+    for shown, printed in reversed(list(run(page, folder, parent))):
         if matches(shown.lines, printed.lines) and shown.status == printed.status:
             continue
         status = [f"# exits {printed.status}"] if printed.status else []
@@ -164,9 +176,11 @@ def _environment(folder: Path, locale: str) -> dict[str, str]:
 
 
 def main(names: Sequence[str]) -> None:
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            (PROJECT / name).write_text(refreshed(PROJECT / name, Path(folder)), encoding="utf-8", newline="\n")
+    with closing(Parent()) as parent:
+        for name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                fresh = refreshed(PROJECT / name, Path(folder), parent)
+            (PROJECT / name).write_text(fresh, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

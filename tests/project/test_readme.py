@@ -10,6 +10,7 @@ import pytest
 
 from octo_cli.cli.completion import SCRIPTS
 from octo_cli.settings import KEYS
+from tests.parent import Parent
 from tests.project import console
 from tests.project.console import PROJECT, Printed, Shown
 
@@ -30,8 +31,8 @@ page_by_name = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name
 
 
 @pytest.mark.parametrize("page", TRANSCRIPTS, ids=lambda page: page.name)
-def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path) -> None:
-    for shown, printed in console.run(page, tmp_path):
+def test_every_command_prints_what_is_shown(page: Path, tmp_path: Path, parent: Parent | None) -> None:
+    for shown, printed in console.run(page, tmp_path, parent):
         assert printed.status == shown.status, told(shown, printed)
         assert console.matches(shown.lines, printed.lines), told(shown, printed)
 

@@ -6,21 +6,20 @@ Each write counts twice, once just before and once just after it reaches the dat
 the real one: only the calls that write are watched.
 """
 
-import asyncio
-import gc
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.parent import become, warm_up
+
+PROJECT: Final = Path(__file__).parents[2]
 # Seconds between two looks at how far a child is; what it waits for meanwhile may be hit as well.
 _LOOK_EVERY: Final = 0.001
 
@@ -31,8 +30,9 @@ class Door:
     def __init__(self, environment: Mapping[str, str], root: Path) -> None:
         self.root = root
         self.process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment), text=True
-        )
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment), cwd=PROJECT, text=True,
+        )  # fmt: skip
 
     def run(self, name: str, kill_at: int, arguments: Sequence[str], **more: Any) -> dict[str, Any]:
         """What became of a command in the home `name`, killed at write `kill_at` (0: none) or `after` seconds.
@@ -131,29 +131,14 @@ def _watched(original: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
 def run(trial: Mapping[str, Any], log: int, out: Path) -> tuple[int, float]:
     """The command in a child of its own, killed as the trial wants; the status `waitpid` gives, and its seconds."""
     child = os.fork()
-    if child:
-        return _waited(child, trial.get("after"))
-    # Whatever it starts of its own is killed with it, and no timer of its parent's is its own.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    os.chdir(trial["folder"])
-    os.environ |= {"OCTO_HOME": trial["home"], **trial.get("environment", {})}
-    with out.open("wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    os.close(0)
-    os.open(os.devnull, os.O_RDONLY)
-    sys.argv = ["octo", *trial["arguments"]]
-    status = 70
-    try:
+    if not child:
+        # Whatever it starts of its own is killed with it, and no timer of its parent's is its own.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         arm(Watch(trial["kill_at"], log))
-        from octo_cli.__main__ import main
-
-        main()
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 1
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
+        nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(out, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        environment = {**os.environ, "OCTO_HOME": trial["home"], **trial.get("environment", {})}
+        become(trial["arguments"], trial["folder"], environment, [nothing, file, os.dup(file)])
+    return _waited(child, trial.get("after"))
 
 
 def _waited(child: int, after: float | None) -> tuple[int, float]:
@@ -172,8 +157,6 @@ def main() -> None:
 
     What a process imports and compiles for its first request is done once here, and every child starts with it.
     """
-    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
-    os.environ["LANGSMITH_TRACING"] = "false"
     warm_up()
     # A child's end is waited for like a timer's; one that comes before it is waited for stays until then.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -200,20 +183,6 @@ def answered(trial: Mapping[str, Any]) -> dict[str, Any]:
         "first": float(marks[0][2]) if marks else None,
         "seconds": seconds,
     }
-
-
-def warm_up() -> None:
-    """Ask for a lease in this process, at a home of its own that is gone afterwards."""
-    from octo_cli import session
-    from octo_cli.cli import talk, threads  # noqa: F401 (every child would import them anew)
-    from octo_cli.settings import resolve
-    from octo_cli.ui.events import EventsFace
-
-    with tempfile.TemporaryDirectory() as home:
-        settings = resolve({}, {"OCTO_HOME": home}, Path(home))
-        asyncio.run(session.ask(settings, EventsFace(io.StringIO()), "임대차계약서 작성해줘", session.Command()))
-    # No child need search, or copy, what it starts with.
-    gc.freeze()
 
 
 if __name__ == "__main__":
