@@ -99,7 +99,6 @@ class Engine:
         storage = await self._open()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
-                await self._arrive(storage, thread_id)
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
                 async with aclosing(run.events(turn)) as events:
                     with _ended_when_lost(lease, events):
@@ -160,7 +159,7 @@ class Engine:
         """Put down what a dead run was asking. The thread stays `active`: the next run makes sure of it."""
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id):
-                await self._arrive(storage, thread_id)
+                await self.arrive(storage, thread_id)
                 details = await asyncio.to_thread(storage.thread_details, thread_id)
                 answered = details.answers if details else {}
                 asked = questions_of(await self.state(thread_id), thread_id)
@@ -230,13 +229,13 @@ class Engine:
                 # Going there takes several writes: whoever comes after one that died half-way goes on from here.
                 now, there = self.settings.now(), record.checkpoint_id
                 await asyncio.to_thread(storage.touch, thread_id, now=now, status="running", going_to=there)
-                await self._arrive(storage, thread_id)
+                await self.arrive(storage, thread_id)
         if _only_asks(record):
             async for _ in self.run(thread_id, Continue()):
                 pass
         return record
 
-    async def _arrive(self, storage: Storage, thread_id: str) -> None:
+    async def arrive(self, storage: Storage, thread_id: str) -> None:
         """Take the thread to where a rollback was going, if one is under way."""
         details = await asyncio.to_thread(storage.thread_details, thread_id)
         if details is None or not details.going_to:
@@ -386,7 +385,8 @@ class Engine:
         try:
             yield lease
         finally:
-            await asyncio.shield(asyncio.to_thread(lease.close))
+            if not lease.is_over:
+                await asyncio.shield(asyncio.to_thread(lease.close))
 
 
 @contextmanager

@@ -67,8 +67,8 @@ class Run:
         self._say = words(engine.settings.language_for())
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
-        record, details, questions = await asyncio.to_thread(self._as_left)
-        inputs = await self._inputs(turn, details, questions)
+        record, details, questions = await self._left()
+        inputs = await self._inputs(turn, record, details, questions)
         new = isinstance(turn, Say)
         self._say = words(self.engine.settings.language_for(turn.text if isinstance(turn, Say) else record.title))
         self._spent |= {} if new else details.turn_usage
@@ -111,6 +111,14 @@ class Run:
             self._unsaid += told
         self.engine.told = True
 
+    async def _left(self) -> tuple[ThreadRecord, ThreadDetails, tuple[Question, ...] | None]:
+        """`_as_left`, after a rollback that died half-way has been finished."""
+        left = await asyncio.to_thread(self._as_left)
+        if left[1].going_to:
+            await self.engine.arrive(self.storage, self.thread_id)
+            left = await asyncio.to_thread(self._as_left)
+        return left
+
     def _as_left(self) -> tuple[ThreadRecord, ThreadDetails, tuple[Question, ...] | None]:
         """What the index knows of the thread. The questions only of a run that ended in order.
 
@@ -122,7 +130,9 @@ class Run:
         in_order = record.status == "waiting_human"
         return record, details, tuple(self.storage.questions(self.thread_id)) if in_order else None
 
-    async def _inputs(self, turn: Turn, details: ThreadDetails, questions: tuple[Question, ...] | None) -> Any:
+    async def _inputs(
+        self, turn: Turn, record: ThreadRecord, details: ThreadDetails, questions: tuple[Question, ...] | None
+    ) -> Any:
         """What the graph is fed. Raises for a turn that does not fit the thread as it stands."""
         self._check_version(turn, details.graph_version)
         self._check_agents(question.agent for question in questions or ())
@@ -130,12 +140,15 @@ class Run:
             await self._check_mind(details.model, in_order=questions is not None)
         if isinstance(turn, Answers) and questions:
             return self._resumed(turn.by_id, questions, details)
+        if isinstance(turn, Say) and record.status == "completed":
+            # Put down together with the end of its run: the longer a conversation, the dearer a look at its state.
+            return self._said(turn)
         state = await self.engine.state(self.thread_id)
         unfinished = bool(state.next or state.tasks)
         if isinstance(turn, Say):
             if state.interrupts and unfinished:
                 raise UsageError("question_open", thread=self.thread_id)
-            return {"say": {"text": turn.text, "format": self.format or turn.format}}
+            return self._said(turn)
         self._check_agents(_still_to_work(state))
         if not (state.values or unfinished):
             raise Failed("thread_empty", thread=self.thread_id)
@@ -144,6 +157,9 @@ class Run:
             return self._resumed(turn.by_id if isinstance(turn, Answers) else {}, open_now, details)
         asked = bool(questions and state.interrupts) and not self._may_be_allowed(questions or ())
         return _NOTHING if not unfinished or asked else None
+
+    def _said(self, turn: Say) -> dict[str, Any]:
+        return {"say": {"text": turn.text, "format": self.format or turn.format}}
 
     def _may_be_allowed(self, questions: tuple[Question, ...]) -> bool:
         """Whether `--allow-tool` may answer a question that is open: then the step that asked looks at it again."""

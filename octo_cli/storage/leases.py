@@ -97,6 +97,11 @@ class Lease:
         self._fence.open = False
         self._database.fences.by_thread.pop(self.thread_id, None)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is given back and its heart has stopped: then `close` has nothing to do."""
+        return self.given_back and not self._heart.is_alive()
+
     def __enter__(self) -> "Lease":
         return self
 

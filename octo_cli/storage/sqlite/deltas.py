@@ -7,7 +7,7 @@ Pruning takes steps out between them; then the metadata on the way tell which it
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from langgraph.checkpoint.base import DeltaChannelHistory, writes_sort_key
@@ -17,7 +17,7 @@ _COUNTERS: Final = "counters_since_delta_snapshot"
 _METADATA: Final = "SELECT metadata FROM checkpoints WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?"
 # CROSS JOIN keeps the order of the loops: each step is one look into the primary key.
 _ANCESTORS: Final = """
-WITH RECURSIVE ancestors(back, checkpoint_id, parent_id) AS (
+WITH RECURSIVE ancestors(back, checkpoint_id, parent_id) AS MATERIALIZED (
     SELECT 0, checkpoint_id, parent_checkpoint_id FROM checkpoints
     WHERE thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :checkpoint
     UNION ALL
@@ -26,64 +26,72 @@ WITH RECURSIVE ancestors(back, checkpoint_id, parent_id) AS (
     WHERE a.back < :steps
 )
 """
-_OLDEST: Final = f"""{_ANCESTORS}
-SELECT c.parent_checkpoint_id, c.type, c.checkpoint FROM
-    (SELECT checkpoint_id FROM ancestors ORDER BY back DESC LIMIT 1) o CROSS JOIN checkpoints c
-    ON c.thread_id = :thread AND c.checkpoint_ns = :ns AND c.checkpoint_id = o.checkpoint_id
+# The checkpoints that many steps back, the furthest of all if there are not so many; then the writes on the way there.
+_READ: Final = f"""{_ANCESTORS}
+SELECT a.back, NULL, a.parent_id, NULL, NULL, c.type, c.checkpoint FROM ancestors a CROSS JOIN checkpoints c
+    ON c.thread_id = :thread AND c.checkpoint_ns = :ns AND c.checkpoint_id = a.checkpoint_id
+    WHERE a.back IN ({{ends}}) OR a.back = (SELECT MAX(back) FROM ancestors)
+UNION ALL
+SELECT a.back, w.channel, w.task_path, w.task_id, w.idx, w.type, w.value FROM ancestors a CROSS JOIN writes w
+    ON w.thread_id = :thread AND w.checkpoint_ns = :ns AND w.checkpoint_id = a.checkpoint_id
+    WHERE a.back > 0 AND ({{writes}})
 """
 _WALK: Final = f"""{_ANCESTORS}
 SELECT a.back, c.metadata FROM ancestors a CROSS JOIN checkpoints c
     ON c.thread_id = :thread AND c.checkpoint_ns = :ns AND c.checkpoint_id = a.checkpoint_id
 WHERE a.back > 0 ORDER BY a.back
 """
-_WRITES: Final = f"""{_ANCESTORS}
-SELECT a.back, w.task_path, w.task_id, w.idx, w.type, w.value FROM ancestors a CROSS JOIN writes w
-    ON w.thread_id = :thread AND w.checkpoint_ns = :ns AND w.checkpoint_id = a.checkpoint_id
-WHERE a.back > 0 AND w.channel = :channel
-"""
+
+# Thread, namespace and id of a checkpoint.
+Place = tuple[str, str, str]
 
 
 def histories(
-    connection: sqlite3.Connection, serde: SerializerProtocol, place: tuple[str, str, str], channels: Sequence[str]
+    connection: sqlite3.Connection, serde: SerializerProtocol, place: Place, channels: Sequence[str]
 ) -> dict[str, DeltaChannelHistory] | None:
-    """What the saver's `get_delta_channel_history` returns for the checkpoint at `place` (thread, namespace, id).
+    """What the saver's `get_delta_channel_history` returns for the checkpoint at `place`.
 
     None when the metadata does not lead to a snapshot or to the first checkpoint: then every ancestor has to be looked
     into.
     """
     found = connection.execute(_METADATA, place).fetchone()
     counters = json.loads(found[0] or "{}").get(_COUNTERS, {}) if found else {}
+    if not counters.keys() >= set(channels):
+        return None
+    steps = {channel: counters[channel][1] for channel in channels}
+    read = _histories(connection, serde, place, steps)
+    nearer = {channel: _pruned(connection, place, channel, steps[channel]) for channel in steps.keys() - read.keys()}
+    if nearer and all(nearer.values()):
+        read |= _histories(connection, serde, place, nearer)
+    return read if len(read) == len(channels) else None
+
+
+def _histories(
+    connection: sqlite3.Connection, serde: SerializerProtocol, place: Place, steps: Mapping[str, int]
+) -> dict[str, DeltaChannelHistory]:
+    """By channel, of those whose value, or nothing before it, is so many steps back."""
+    asked: dict[str, Any] = {"thread": place[0], "ns": place[1], "checkpoint": place[2], "steps": max(steps.values())}
+    asked |= {f"channel{number}": channel for number, channel in enumerate(steps)}
+    writes = (f"w.channel = :channel{n} AND a.back <= {int(back)}" for n, back in enumerate(steps.values()))
+    ends = ", ".join(str(int(back)) for back in steps.values())
+    rows = connection.execute(_READ.format(ends=ends, writes=" OR ".join(writes)), asked).fetchall()
+    opened = {row[0]: row for row in rows if row[1] is None}
+    furthest = max(opened)
     read: dict[str, DeltaChannelHistory] = {}
-    for channel in channels:
-        if channel not in counters:
-            return None
-        steps = counters[channel][1]
-        history = _history(connection, serde, place, channel, steps)
-        if history is None and (nearer := _pruned(connection, place, channel, steps)):
-            history = _history(connection, serde, place, channel, nearer)
-        if history is None:
-            return None
-        read[channel] = history
+    for channel, back in steps.items():
+        _, _, parent_id, _, _, *stored = opened[min(back, furthest)]
+        values = serde.loads_typed(tuple(stored)).get("channel_values") or {}
+        if channel not in values and parent_id is not None:
+            continue
+        mine = [row for row in rows if row[1] == channel]
+        # The furthest back first; within one step as LangGraph applied them.
+        mine.sort(key=lambda row: (-row[0], writes_sort_key(*row[2:5])))
+        history: DeltaChannelHistory = {"writes": [(row[3], channel, serde.loads_typed(row[5:])) for row in mine]}
+        read[channel] = {**history, "seed": values[channel]} if channel in values else history
     return read
 
 
-def _history(
-    connection: sqlite3.Connection, serde: SerializerProtocol, place: tuple[str, str, str], channel: str, steps: int
-) -> DeltaChannelHistory | None:
-    thread, ns, checkpoint = place
-    asked: dict[str, Any] = {"thread": thread, "ns": ns, "checkpoint": checkpoint, "steps": steps, "channel": channel}
-    parent_id, kind, blob = connection.execute(_OLDEST, asked).fetchone()
-    values = serde.loads_typed((kind, blob)).get("channel_values") or {}
-    if channel not in values and parent_id is not None:
-        return None
-    rows = connection.execute(_WRITES, asked).fetchall()
-    # The furthest back first; within one step as LangGraph applied them.
-    rows.sort(key=lambda row: (-row[0], writes_sort_key(*row[1:4])))
-    history: DeltaChannelHistory = {"writes": [(row[2], channel, serde.loads_typed(row[4:])) for row in rows]}
-    return {**history, "seed": values[channel]} if channel in values else history
-
-
-def _pruned(connection: sqlite3.Connection, place: tuple[str, str, str], channel: str, steps: int) -> int:
+def _pruned(connection: sqlite3.Connection, place: Place, channel: str, steps: int) -> int:
     """How many kept checkpoints to go back: to the one that counts nothing since, so holds the value; 0 for none."""
     thread, ns, checkpoint = place
     asked = {"thread": thread, "ns": ns, "checkpoint": checkpoint, "steps": steps}
