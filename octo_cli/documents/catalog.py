@@ -2,8 +2,9 @@
 
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -62,16 +63,17 @@ class Catalog:
 
 def _card(folder: Path) -> TypeCard | None:
     try:
-        head = _head(folder)
-        return TypeCard(folder.name, dict(head["title"]), tuple(head.get("aliases", ())))
+        return _card_of(folder, (folder / "type.toml").stat().st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _head(folder: Path) -> dict[str, Any]:
-    """A `type.toml` up to its first table of fields or rules."""
+@lru_cache
+def _card_of(folder: Path, changed: int) -> TypeCard:  # noqa: ARG001 (every turn asks; one that was changed is read anew)
+    """From `type.toml` up to its first table of fields or rules."""
     text = (folder / "type.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text.partition("\n[[")[0])
+    head = tomllib.loads(text.partition("\n[[")[0])
+    return TypeCard(folder.name, dict(head["title"]), tuple(head.get("aliases", ())))
 
 
 def _load(folder: Path, cache: Path | None) -> DocumentType:
