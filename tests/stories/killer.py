@@ -135,7 +135,7 @@ def run(trial: Mapping[str, Any], log: int, out: Path) -> tuple[int, float]:
         # Whatever it starts of its own is killed with it, and no timer of its parent's is its own.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         arm(Watch(trial["kill_at"], log))
-        nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(out, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        nothing, file = os.open(os.devnull, os.O_RDONLY), os.open(out, os.O_WRONLY)
         environment = {**os.environ, "OCTO_HOME": trial["home"], **trial.get("environment", {})}
         become(trial["arguments"], trial["folder"], environment, [nothing, file, os.dup(file)])
     return _waited(child, trial.get("after"))
@@ -167,6 +167,8 @@ def main() -> None:
 def answered(trial: Mapping[str, Any]) -> dict[str, Any]:
     out, counted = Path(trial["home"]) / "out", Path(trial["home"]) / "counted"
     out.parent.mkdir(parents=True, exist_ok=True)
+    # A child that dies at once has said nothing, and not what the one before it said.
+    out.write_bytes(b"")
     log = os.open(counted, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     while signal.sigtimedwait({signal.SIGCHLD}, 0) is not None:
         pass  # of the child before this one
