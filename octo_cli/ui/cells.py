@@ -5,9 +5,11 @@ Agrees with wcwidth on Korean and English text at a tenth of its import time.
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Final
+from shutil import get_terminal_size
+from typing import Final, TextIO
 
 ELLIPSIS: Final = "…"
+INDENT: Final = "  "
 _NARROWEST: Final = 8
 _NO_CELL: Final = frozenset({"Mn", "Me", "Cf", "Cc"})
 
@@ -49,6 +51,14 @@ def wrap(text: str, cells: int) -> list[str]:
             joined = word
         line = joined
     return [*lines, line] if line or not lines else lines
+
+
+def broken(sentence: str, stream: TextIO) -> str:
+    """A sentence as `stream` shows it: on a screen broken at spaces, its further lines indented; as it is in a pipe."""
+    if not stream.isatty():
+        return sentence
+    cells = get_terminal_size().columns - len(INDENT)
+    return f"\n{INDENT}".join(part for line in sentence.splitlines() for part in wrap(line, cells))
 
 
 def fold(text: str, cells: int) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TextIO
 
 from octo_cli.i18n import Words
+from octo_cli.ui.cells import broken
 from octo_cli.ui.lists import category
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
@@ -84,7 +85,10 @@ class PlainFace:
 
     def note(self, line: str) -> None:
         if line.startswith("  → "):
+            # Not broken: it is there to be copied.
             line = visible(self.again(line))
+        elif line.startswith("octo: "):
+            line = broken(line, self.err)
         self.err.write(f"{line}\n")
         self.err.flush()
 

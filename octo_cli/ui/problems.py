@@ -8,7 +8,7 @@ from typing import Any, Final
 from octo_cli.credentials import scrub
 from octo_cli.errors import OctoError
 from octo_cli.i18n import Words, describe, said
-from octo_cli.ui.cells import clip
+from octo_cli.ui.cells import broken, clip
 from octo_cli.ui.moments import clock_time
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.wire.work import Problem
@@ -34,7 +34,7 @@ def _text(name: str, value: object) -> str:
 
 
 def as_sentence(problem: Problem) -> None:
-    print(f"octo: {visible(problem.message)}", file=sys.stderr)  # noqa: T201
+    print(broken(f"octo: {visible(problem.message)}", sys.stderr), file=sys.stderr)  # noqa: T201
     for line in (problem.hint or "").splitlines():
         print(f"  → {visible(line)}", file=sys.stderr)  # noqa: T201
 

@@ -214,3 +214,16 @@ def test_both_catalogues_say_the_same_things() -> None:
     korean, english = words("ko")._sentences, words("en")._sentences
     assert korean.keys() == english.keys()
     assert all(unicodedata.is_normalized("NFC", sentence) for sentence in korean.values())
+
+
+def test_a_sentence_is_broken_at_spaces_on_a_screen_and_nowhere_in_a_pipe(octo: Octo) -> None:
+    octo.environment["LANG"] = "en_US.UTF-8"
+    name = "/".join(["a folder with a long name"] * 8)
+    arguments = ("--sqlite", f"{name}/octo.db", "threads", "list")
+    (whole, *_) = octo(*arguments).err.splitlines()
+    status, shown = octo.terminal(*arguments, columns=100).ends()
+    lines = [line for line in shown.splitlines() if "→" not in line]
+    assert status == 5
+    assert len(lines) > 2
+    assert all(len(line) <= 100 for line in lines)
+    assert " ".join(line.strip() for line in lines) == whole
