@@ -6,10 +6,9 @@ again. It shows exactly one `RunFinished`, always last. Nothing here draws, pars
 
 import asyncio
 import gc
-import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +16,12 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct, field, structs
 
+from octo_cli import outputs
 from octo_cli.credentials import scrub
-from octo_cli.documents.files import write_once
+from octo_cli.documents.files import write_once, write_over
 from octo_cli.engine import Engine, open_engine
 from octo_cli.errors import Failed, InvalidAnswer, NotFound, OctoError, ThreadBusy, TimedOut
 from octo_cli.i18n import Words, describe, language_of, words
-from octo_cli.outputs import SUFFIXES
 from octo_cli.prepared import Prepared
 from octo_cli.settings import Settings
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn, Warned
@@ -72,6 +71,7 @@ class Command(Struct, frozen=True):
     at: str | None = None
     format: str | None = None
     output: Path | None = None
+    force: bool = False
     prepared: Prepared = field(default_factory=Prepared)
     timeout: float | None = None
 
@@ -264,12 +264,8 @@ class _Work:
         path = _answer_path(output, summary)
         if path is None:
             return
-        text = (
-            summary.result
-            if isinstance(summary.result, str)
-            else json.dumps(summary.result, ensure_ascii=False, indent=2)
-        )
-        await asyncio.to_thread(write_once, path, text.rstrip("\n") + "\n")
+        write = write_over if self.command.force else write_once
+        await asyncio.to_thread(write, path, await asyncio.to_thread(_content, summary, path.suffix.lower()))
 
     async def _ended(self, error: OctoError, status: int) -> Outcome:
         """The outcome of a run cut short, with what is known of the thread as it stands."""
@@ -294,7 +290,17 @@ def _answer_path(output: Path, summary: Summary) -> Path | None:
     is_folder = os.path.isdir(output) or not output.suffix  # noqa: PTH112
     if summary.documents and (is_folder or output.suffix.lower() == ".md"):
         return None
-    return output / f"answer{SUFFIXES[summary.format]}" if is_folder else output
+    return output / f"answer{next(iter(_files(summary.format)))}" if is_folder else output
+
+
+def _files(format: str) -> Mapping[str, Callable[[Any, outputs.Subject], bytes]]:
+    found = outputs.output(format)
+    return found.files if found else {}
+
+
+def _content(summary: Summary, suffix: str) -> bytes:
+    """The answer as it stands in a file of that kind."""
+    return _files(summary.format)[suffix](summary.result, outputs.subject_told(summary))
 
 
 def _status(summary: Summary) -> int:

@@ -199,7 +199,8 @@ def ask(question: Mapping[str, Any]) -> Answer:
 
 def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem | None = None) -> dict[str, Any]:
     """The state update that hands a step's result to the supervisor. `seconds` of active time, pauses left out."""
-    step, models = msgspec.convert(state["step"], Step), get_runtime(Kit).context.mind.models
+    step, kit = msgspec.convert(state["step"], Step), get_runtime(Kit).context
+    models = kit.mind.models
     result = StepResult(
         step_id=step.step_id,
         agent=step.agent,
@@ -211,6 +212,7 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
         insights=done.insights,
         confidence=done.confidence,
         seconds=round(seconds, 6),
+        ended=round(kit.active_seconds(), 6),
         pauses=state.get("pauses", 0),
         problem=problem or done.problem,
         usage=models.usage(step.step_id) if models else None,

@@ -120,6 +120,7 @@ def data(json: Annotated[bool, Option("--json")] = False) -> None:
 def result(
     format: Annotated[str | None, Option("--format", "-f", metavar="FORMAT")] = None,
     output: Annotated[str | None, Option("--output", "-o", metavar="PATH")] = None,
+    force: Annotated[bool, Option("--force")] = False,
     timeout: Annotated[str | None, Option("--timeout", metavar="SECONDS")] = None,
     json: Annotated[bool, Option("--json")] = False,
     events: Annotated[bool, Option("--events")] = False,

@@ -241,9 +241,9 @@ def _of(*values: str) -> Callable[[_Line], Iterator[Item]]:
 
 
 def _formats(_: _Line) -> Iterator[Item]:
-    from octo_cli.outputs import FORMATS
+    from octo_cli.outputs import formats
 
-    return ((name, "") for name in FORMATS)
+    return ((name, "") for name in formats())
 
 
 def _settings(_: _Line) -> Iterator[Item]:

@@ -13,14 +13,18 @@ from octo_cli.cli import tracing
 from octo_cli.cli.answers import prepared, read_stdin
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
-from octo_cli.cli.printing import screen_columns
+from octo_cli.cli.printing import ask_to_go_on, screen_columns
 from octo_cli.cli.servers import Search, first_look, remember_told
 from octo_cli.errors import UsageError
 from octo_cli.settings import Settings, duration
+from octo_cli.ui.sanitise import one_line
 from octo_cli.ui.typed import fit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from octo_cli.ui.terminal import Slash, TerminalFace
+    from octo_cli.wire.events import Summary
 
 # Seconds a local model server has left to answer when everything else is ready.
 _PATIENCE: Final = 0.05
@@ -111,9 +115,12 @@ def _command(caller: Caller, **named: Any) -> Any:
     flags = caller.flags
     if flags.get("json") and flags.get("events"):
         raise UsageError("json_or_events")
+    format = _format(flags.get("format"))
+    output = _output(flags.get("output"), format or caller.settings.format, caller.cwd)
     return session.Command(
-        format=_format(flags.get("format")),
-        output=_output(flags.get("output"), flags.get("format") or caller.settings.format, caller.cwd),
+        format=format,
+        output=output,
+        force=_may_be_replaced(output, caller),
         prepared=prepared(flags, caller.cwd),
         timeout=_seconds(flags.get("timeout")),
         **named,
@@ -121,25 +128,44 @@ def _command(caller: Caller, **named: Any) -> Any:
 
 
 def _format(name: str | None) -> str | None:
-    from octo_cli.outputs import FORMATS
+    from octo_cli.outputs import formats, output
 
-    if name is not None and name not in FORMATS:
-        raise UsageError("bad_setting", place="--format", value=name, accepted=", ".join(FORMATS))
+    if name is not None and output(name) is None:
+        raise UsageError("bad_setting", place="--format", value=name, accepted=", ".join(formats()))
     return name
 
 
 def _output(text: str | None, format: str, cwd: Path) -> Path | None:
     """Where `-o` wants the product: a folder, a Markdown file, or a file of the answer's format."""
-    from octo_cli.outputs import SUFFIXES
+    from octo_cli.outputs import OWN, output
 
     if text is None:
         return None
     path = (cwd / Path(text).expanduser()).absolute()
     # os.path, not pathlib: a name too long is no folder, and no crash.
     is_folder = text.endswith(("/", os.sep)) or os.path.isdir(path)  # noqa: PTH112
-    if is_folder or path.suffix.lower() in ("", ".md", SUFFIXES[format]):
+    made, suffix = output(format), path.suffix.lower()
+    accepted = dict.fromkeys(("", ".md", *(made.files if made else ())))
+    if is_folder or suffix in accepted:
         return path
-    raise UsageError("output_suffix", value=text, suffix=path.suffix)
+    by = [f"-f {other.name}" for other in OWN.values() if suffix in other.files]
+    values = {"format": format, "accepted": " ".join(filter(None, accepted)), "by": ", ".join(by) or "—"}
+    raise UsageError("output_suffix", value=text, suffix=path.suffix, **values)
+
+
+def _may_be_replaced(path: Path | None, caller: Caller) -> bool:
+    """Whether `-o` may write over what stands there: by `--force`, or because the person says so.
+
+    Markdown is not asked for: it may be where a document goes, and those stand beside one another.
+    """
+    if caller.flags.get("force"):
+        return True
+    if path is None or path.suffix.lower() in ("", ".md") or not path.is_file():
+        return False
+    if not caller.interactive:
+        raise UsageError("output_exists", path=path)
+    ask_to_go_on((), caller.words("run.replace", path=one_line(str(path))))
+    return True
 
 
 def _seconds(text: str | None) -> float | None:
@@ -182,9 +208,24 @@ def _face(caller: Caller, settings: Settings, text: str) -> Any:
     else:
         style = style_for(sys.stderr, color=settings.color)
         face = PlainFace(sys.stdout, sys.stderr, caller.words_for(text), style, quiet=settings.quiet)
-        face.again = settings.again
+        face.again, face.draw = settings.again, _drawing(caller)
         caller.face = face
     return caller.face
+
+
+def _drawing(caller: Caller) -> "Callable[[Summary], str | None]":
+    """How a result is shown that is no text to read: drawn on a screen, and as it is anywhere else."""
+
+    def draw(summary: "Summary") -> str | None:
+        from octo_cli.outputs import Screen, output, subject_told
+
+        made = output(summary.format)
+        if made is None or made.draw is None or summary.result is None or not sys.stdout.isatty():
+            return None
+        screen = Screen(screen_columns(sys.stdout), color=caller.settings.color)
+        return made.draw(summary.result, subject_told(summary), screen)
+
+    return draw
 
 
 def _terminal_face(caller: Caller, settings: Settings, text: str) -> "TerminalFace":
@@ -196,7 +237,7 @@ def _terminal_face(caller: Caller, settings: Settings, text: str) -> "TerminalFa
         quiet=settings.quiet,
         history=settings.folders.state / "history",
     )
-    face.again = settings.again
+    face.again, face.draw = settings.again, _drawing(caller)
     caller.face = face
     return face
 

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from octo_cli.errors import StorageError
@@ -33,6 +34,18 @@ def write_once(path: Path, text: str | bytes) -> Path:
     raise StorageError("document_unwritable", path=path, reason=os.strerror(errno.EEXIST))
 
 
+def write_over(path: Path, text: str | bytes) -> Path:
+    """Write `text` to `path` in place of what stands there. Raises StorageError when the folder cannot be written."""
+    content = text.encode() if isinstance(text, str) else text
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _drafted(path, content) as draft:
+            draft.replace(path)
+    except OSError as error:
+        raise StorageError(_code(error), path=path, reason=error.strerror) from error
+    return path
+
+
 def _names(path: Path) -> Iterator[Path]:
     yield path
     stem, _, number = path.stem.rpartition("-v")
@@ -46,6 +59,13 @@ def _placed(path: Path, content: bytes) -> bool:
     """Whether `content` stands at `path` now; False when something else does."""
     if path.exists():
         return path.is_file() and path.read_bytes() == content
+    with _drafted(path, content) as draft:
+        return _linked(draft, path, content)
+
+
+@contextmanager
+def _drafted(path: Path, content: bytes) -> Iterator[Path]:
+    """`content` in a file beside `path`, on the disk."""
     # The name follows from target and content, so that a killed attempt leaves nothing a second one does not remove.
     draft = path.with_name(f".{path.name}.{hashlib.sha256(content).hexdigest()[:12]}.tmp")
     try:
@@ -53,7 +73,7 @@ def _placed(path: Path, content: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        return _linked(draft, path, content)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
-from octo_cli.outputs import GENERATORS
+from octo_cli import outputs
 from octo_cli.wire.events import AggregatedData, Summary
 from octo_cli.wire.forms import Question
 from octo_cli.wire.inspection import Inspection
@@ -62,7 +62,7 @@ def summarised(
         intent=_read(values, "intent", Intent),
         plan=_plan_as_told(values, results, questions),
         format=format,
-        result=_result(values, format, data),
+        result=_result(values, format) if data else None,
         aggregated_data=data,
         interrupts=questions,
         documents=tuple(document for result in results.values() for document in result.documents),
@@ -71,11 +71,14 @@ def summarised(
     )
 
 
-def _result(values: dict[str, Any], format: str, data: AggregatedData | None) -> Any:
-    made = values.get("output") or {}
-    if format in made or data is None:
+def _result(values: dict[str, Any], format: str) -> Any:
+    """What the turn made in that format, or what is made of it now."""
+    made, wanted = values.get("output") or {}, outputs.output(format)
+    if format in made or not (wanted and values.get("request")):
         return made.get(format)
-    return GENERATORS[format](data)
+    if wanted.parts and made.keys() >= set(wanted.parts):
+        return {part: made[part] for part in wanted.parts}
+    return outputs.made(format, outputs.subject_of(values))
 
 
 def inspected(record: ThreadRecord, state: "StateSnapshot", usage: Usage | None) -> Inspection:

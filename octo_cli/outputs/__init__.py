@@ -1,14 +1,72 @@
-"""The voice: aggregated results become what is handed out. One table, one file each."""
+"""The voice: what a turn came to becomes what is handed out. One table, one file each.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Other packages add formats by entry points of the group `octo.outputs`; those are looked for only when a name is
+none of Octo's own.
+"""
 
+from functools import cache
+from typing import Any, Final
+
+from octo_cli.errors import Failed, NotFound
 from octo_cli.outputs import chat, json
-from octo_cli.wire.events import AggregatedData
+from octo_cli.outputs.base import Output, Screen, Subject, subject_of, subject_told
 
-Generate = Callable[[AggregatedData], Any]
+__all__ = [
+    "FORMATS",
+    "GROUP",
+    "OWN",
+    "Output",
+    "Screen",
+    "Subject",
+    "formats",
+    "made",
+    "output",
+    "subject_of",
+    "subject_told",
+]
 
-GENERATORS: Mapping[str, Generate] = {"chat": chat.generate, "json": json.generate}
-FORMATS: tuple[str, ...] = tuple(GENERATORS)
-# What a file that holds the format is called.
-SUFFIXES: Mapping[str, str] = {"chat": ".md", "json": ".json"}
+GROUP: Final = "octo.outputs"
+OWN: Final = {made.name: made for made in (chat.OUTPUT, json.OUTPUT)}
+FORMATS: Final[tuple[str, ...]] = tuple(OWN)
+
+
+def output(name: str) -> Output | None:
+    """The format of that name; None when there is none. Raises Failed "output_broken" for a package's that fails."""
+    return OWN.get(name) or (_foreign(name) if name in _names() else None)
+
+
+def formats() -> tuple[str, ...]:
+    """The names of all formats there are: Octo's own, then those of other packages."""
+    return (*FORMATS, *_names())
+
+
+def made(name: str, subject: Subject) -> Any:
+    """The result in that format; of one with parts, the result of each by name. Raises NotFound "format_not_found"."""
+    wanted = output(name)
+    if wanted is None:
+        raise NotFound("format_not_found", name=name, known=", ".join(formats()))
+    if wanted.generate:
+        return wanted.generate(subject)
+    return {part: made(part, subject) for part in wanted.parts}
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    # Looking through all that is installed takes longer than making most answers.
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)} - OWN.keys()))
+
+
+@cache
+def _foreign(name: str) -> Output:
+    from importlib.metadata import entry_points
+
+    point = next(iter(entry_points(group=GROUP, name=name)))
+    try:
+        found = point.load()
+    except Exception as exc:
+        raise Failed("output_broken", name=name, reason=f"{type(exc).__name__}: {exc}") from exc
+    if not isinstance(found, Output) or found.name != name:
+        raise Failed("output_broken", name=name, reason=f"{point.value} is no octo_cli.outputs.Output called {name!r}")
+    return found

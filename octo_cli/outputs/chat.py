@@ -1,7 +1,12 @@
 """`-f chat`: the answer as a person reads it, Markdown."""
 
-from octo_cli.wire.events import AggregatedData
+from typing import Final
+
+from octo_cli.outputs.base import Output, Subject, as_text
 
 
-def generate(data: AggregatedData) -> str:
-    return data.final_answer
+def generate(subject: Subject) -> str:
+    return subject.data.final_answer
+
+
+OUTPUT: Final = Output("chat", {".md": as_text, ".txt": as_text}, generate)

@@ -11,7 +11,7 @@ from langgraph.graph import END, START, StateGraph
 
 from octo_cli.agents.kit import Kit
 from octo_cli.agents.registry import Registry
-from octo_cli.outputs import FORMATS
+from octo_cli.outputs import OWN
 from octo_cli.supervisor import nodes
 from octo_cli.supervisor.state import State
 
@@ -29,6 +29,7 @@ def build(
     """The graph of this process; `assisted` says that it has a language model, which agents may need to be built."""
     graph = StateGraph(State, context_schema=Kit)
     agents = [card.name for card in registry.cards()]
+    made = [name for name, output in OWN.items() if output.generate]
     for name in ("guard", "recall", "understand", "clarify", "make_plan", "dispatch", "gather", "aggregate"):
         graph.add_node(name, getattr(nodes, name))
     for name in agents:
@@ -36,8 +37,9 @@ def build(
         failed: Any = nodes.failed if registry.is_foreign(name) else None
         graph.add_node(name, registry.graph(name, assisted=assisted), error_handler=failed)
     graph.add_node("choose_output", nodes.choose_output)
-    for name in FORMATS:
+    for name in made:
         graph.add_node(f"generate_{name}", nodes.generator(name))
+    graph.add_node(nodes.FOREIGN, nodes.generate_foreign)
     graph.add_node("remember", nodes.remember)
 
     graph.add_edge(START, "guard")
@@ -51,8 +53,9 @@ def build(
         graph.add_edge(name, "gather")
     graph.add_edge("gather", "dispatch")
     graph.add_edge("aggregate", "choose_output")
-    graph.add_conditional_edges("choose_output", nodes.generators, [f"generate_{name}" for name in FORMATS])
-    for name in FORMATS:
-        graph.add_edge(f"generate_{name}", "remember")
+    generators = [*(f"generate_{name}" for name in made), nodes.FOREIGN]
+    graph.add_conditional_edges("choose_output", nodes.generators, generators)
+    for name in generators:
+        graph.add_edge(name, "remember")
     graph.add_edge("remember", END)
     return graph.compile(checkpointer=checkpointer)

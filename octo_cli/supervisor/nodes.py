@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from langgraph.errors import NodeError
@@ -15,7 +15,7 @@ from octo_cli.agents.kit import Kit, ask
 from octo_cli.credentials import scrub
 from octo_cli.errors import UsageError
 from octo_cli.i18n import language_of, words
-from octo_cli.outputs import GENERATORS
+from octo_cli.outputs import OWN, made, output, subject_of
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.recent import conversation
 from octo_cli.supervisor import memory
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from langgraph.graph._node import StateNode
 
 log = logging.getLogger(__name__)
+
+# The node that makes the formats of other packages.
+FOREIGN: Final = "generate_foreign"
 
 MOST_CLARIFICATIONS = 3
 LONGEST_TEXT = 100_000
@@ -63,6 +66,7 @@ def admit(text: str) -> str:
 async def guard(state: State, runtime: Runtime[Kit]) -> Update:
     """Take the person's words in, and clear what the turn before left."""
     kit, text = runtime.context, admit(state["say"]["text"])
+    at = kit.now().isoformat()
     before = state.get("request")
     # "010-1234-5678" is in no language: it goes on in the one of what was said before.
     written = before["text"] if before and language_of(text) is None else text
@@ -70,9 +74,10 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "text": text,
         "language": kit.settings.language_for(written),
         "turn": before["turn"] + 1 if before else 1,
+        "at": at,
     }
     return {
-        "messages": [to_builtins(Message("user", text, kit.now().isoformat()))],
+        "messages": [to_builtins(Message("user", text, at))],
         "request": request,
         "format": state["say"]["format"],
         "wish": None,
@@ -231,6 +236,7 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     """One answer out of all steps; without steps, the mind talks for itself."""
     kit, results = runtime.context, list(_results(state).values())
     request = await _request(state, kit)
+    needs = {step.step_id: step.depends_on for step in _plan(state).steps}
     if results:
         told = kit.mind.summarise(request, results)
     elif request.wish and request.wish.action != "recall":
@@ -240,7 +246,7 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     answer = await _said(told, runtime)
     data = AggregatedData(
         final_answer=answer,
-        steps=tuple(_told(result) for result in results),
+        steps=tuple(_told(result, needs.get(result.step_id, ())) for result in results),
         insights=tuple(to_builtins(insight) for result in results for insight in result.insights),
         execution_summary=ExecutionSummary(
             total_steps=len(results),
@@ -266,22 +272,25 @@ async def _said(told: AsyncIterator[str], runtime: Runtime[Kit]) -> str:
     return clean("".join(said)).strip()
 
 
-def _told(result: StepResult) -> dict[str, Any]:
+def _told(result: StepResult, needs: Sequence[str]) -> dict[str, Any]:
     return {
         "step_id": result.step_id,
         "agent": result.agent,
         "task": result.task,
+        "depends_on": list(needs),
         "status": result.status,
         "result": result.text,
         "confidence": result.confidence,
+        "problem": result.problem.message if result.problem else None,
         "seconds": result.seconds,
+        "started": None if result.ended is None else round(max(0.0, result.ended - result.seconds), 6),
     }
 
 
 def choose_output(state: State, runtime: Runtime[Kit]) -> Update:
     """Settle the format; one that this version cannot make becomes `chat`, and is said."""
     wanted = runtime.context.format or state.get("format", "chat")
-    if wanted in GENERATORS:
+    if output(wanted):
         return {"format": wanted}
     say = words(state["request"]["language"])
     runtime.context.tell(Warned("format_unknown", say("supervisor.format_unknown", format=wanted)))
@@ -289,16 +298,31 @@ def choose_output(state: State, runtime: Runtime[Kit]) -> Update:
 
 
 def generators(state: State) -> Sequence[str]:
-    return [f"generate_{state['format']}"]
+    """The nodes that make the format, side by side if it has parts; one node makes those of other packages."""
+    wanted = OWN.get(state["format"])
+    return [f"generate_{name}" for name in wanted.parts or (wanted.name,)] if wanted else [FOREIGN]
 
 
 def generator(name: str) -> "StateNode[State, Kit]":
-    """The node that makes one output format."""
+    """The node that makes one of Octo's own formats."""
 
     def generate(state: State) -> Update:
-        return {"output": {name: GENERATORS[name](msgspec.convert(state["aggregated"], AggregatedData))}}
+        return {"output": {name: made(name, subject_of(state))}}
 
     return generate
+
+
+def generate_foreign(state: State, runtime: Runtime[Kit]) -> Update:
+    """The format of another package; whatever goes wrong there, the answer is told as `chat`."""
+    name, subject = state["format"], subject_of(state)
+    try:
+        return {"output": {name: to_builtins(made(name, subject))}}
+    except Exception as error:
+        log.exception("the format %s failed", name)
+        reason = scrub(one_line(f"{type(error).__name__}: {error}"))
+        say = words(state["request"]["language"])
+        runtime.context.tell(Warned("output_failed", say("supervisor.output_failed", format=name, reason=reason)))
+        return {"format": "chat", "output": {"chat": made("chat", subject)}}
 
 
 def remember(state: State, runtime: Runtime[Kit]) -> Update:

@@ -36,6 +36,8 @@ class PlainFace:
         self.finished = False
         # What makes a command that goes on with a thread whole: the flags it needs again.
         self.again: Callable[[str], str] = str
+        # How a result is drawn that is no text; None for one that is shown as it is.
+        self.draw: Callable[[Summary], str | None] = lambda _: None
 
     def speak(self, say: Words) -> None:
         self.say = say
@@ -73,8 +75,9 @@ class PlainFace:
         self.finished = True
 
     def answer(self, summary: Summary) -> None:
-        if text := result_text(summary):
-            self.out.write(f"{visible(text)}\n")
+        drawn = self.draw(summary)
+        if text := result_text(summary) if drawn is None else drawn:
+            self.out.write(f"{visible(text)}\n" if drawn is None else f"{drawn}\n")
             self.out.flush()
 
     def wait(self, questions: Sequence[Question]) -> None:

@@ -43,7 +43,12 @@ class ExecutionSummary(Struct, frozen=True):
 
 
 class AggregatedData(Struct, frozen=True):
-    """Everything the output generators draw from."""
+    """Everything the output generators draw from.
+
+    `steps` have step_id, agent, task, depends_on, status, result, confidence and problem (its sentence) or None, and
+    the measured `seconds` with `started`, the second of the turn's active time they began at; None for one that never
+    did.
+    """
 
     final_answer: str = ""
     steps: tuple[dict[str, Any], ...] = ()

@@ -110,7 +110,8 @@ def total(used: Iterable[Usage]) -> Usage | None:
 class StepResult(Struct, frozen=True):
     """What an agent hands back. `text` is Markdown for a person; `data` is for the steps that follow.
 
-    `seconds` is measured active time, pauses left out; `pauses` counts the answers a person gave.
+    `seconds` is measured active time, pauses left out; `ended` says how many of them the turn had when the step ended.
+    `pauses` counts the answers a person gave.
     """
 
     step_id: str
@@ -123,6 +124,7 @@ class StepResult(Struct, frozen=True):
     insights: tuple[Insight, ...] = ()
     confidence: float | None = None
     seconds: float = 0.0
+    ended: float | None = None
     pauses: int = 0
     problem: Problem | None = None
     usage: Usage | None = None
