@@ -70,6 +70,8 @@ def _histories(
     connection: sqlite3.Connection, serde: SerializerProtocol, place: Place, steps: Mapping[str, int]
 ) -> dict[str, DeltaChannelHistory]:
     """By channel, of those whose value, or nothing before it, is so many steps back."""
+    if not steps:
+        return {}
     asked: dict[str, Any] = {"thread": place[0], "ns": place[1], "checkpoint": place[2], "steps": max(steps.values())}
     asked |= {f"channel{number}": channel for number, channel in enumerate(steps)}
     writes = (f"w.channel = :channel{n} AND a.back <= {int(back)}" for n, back in enumerate(steps.values()))
