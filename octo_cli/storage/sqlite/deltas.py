@@ -2,12 +2,13 @@
 
 The shipped saver reads all ancestors of a checkpoint whole until it meets the value. How many steps back that is stands
 in the checkpoint's metadata; so only the ids are followed, and one checkpoint is opened: the one that has to hold it.
-Pruning takes steps out between them; then the metadata on the way tell which it is.
+Where pruning took steps out between them it lies nearer, and is found by its number.
 """
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from langgraph.checkpoint.base import DeltaChannelHistory, writes_sort_key
@@ -36,11 +37,7 @@ SELECT a.back, w.channel, w.task_path, w.task_id, w.idx, w.type, w.value FROM an
     ON w.thread_id = :thread AND w.checkpoint_ns = :ns AND w.checkpoint_id = a.checkpoint_id
     WHERE a.back > 0 AND ({{writes}})
 """
-_WALK: Final = f"""{_ANCESTORS}
-SELECT a.back, c.metadata FROM ancestors a CROSS JOIN checkpoints c
-    ON c.thread_id = :thread AND c.checkpoint_ns = :ns AND c.checkpoint_id = a.checkpoint_id
-WHERE a.back > 0 ORDER BY a.back
-"""
+_WALK: Final = f"{_ANCESTORS} SELECT checkpoint_id FROM ancestors ORDER BY back"
 
 # Thread, namespace and id of a checkpoint.
 Place = tuple[str, str, str]
@@ -54,24 +51,41 @@ def histories(
     None when the metadata does not lead to a snapshot or to the first checkpoint: then every ancestor has to be looked
     into.
     """
-    found = connection.execute(_METADATA, place).fetchone()
-    counters = json.loads(found[0] or "{}").get(_COUNTERS, {}) if found else {}
+    metadata = _metadata(connection, place)
+    counters = metadata.get(_COUNTERS, {})
+    if not channels:
+        return {}
     if not counters.keys() >= set(channels):
         return None
     steps = {channel: counters[channel][1] for channel in channels}
-    read = _histories(connection, serde, place, steps)
-    nearer = {channel: _pruned(connection, place, channel, steps[channel]) for channel in steps.keys() - read.keys()}
-    if nearer and all(nearer.values()):
-        read |= _histories(connection, serde, place, nearer)
+    asked = {"thread": place[0], "ns": place[1], "checkpoint": place[2], "steps": max(steps.values())}
+    chain = [row[0] for row in connection.execute(_WALK, asked)]
+
+    def step_of(checkpoint_id: str) -> int:
+        return int(_metadata(connection, (*place[:2], checkpoint_id)).get("step", 0))
+
+    ends = {channel: _end(chain, back, metadata.get("step", 0) - back, step_of) for channel, back in steps.items()}
+    read = _histories(connection, serde, place, ends)
     return read if len(read) == len(channels) else None
+
+
+def _metadata(connection: sqlite3.Connection, place: Place) -> dict[str, Any]:
+    found = connection.execute(_METADATA, place).fetchone()
+    metadata: dict[str, Any] = json.loads(found[0] or "{}") if found else {}
+    return metadata
+
+
+def _end(chain: Sequence[str], back: int, step: int, step_of: Callable[[str], int]) -> int:
+    """How far back in the chain the checkpoint of that step is: `back` where none was taken out; or else the last."""
+    if back < len(chain) and step_of(chain[back]) == step:
+        return back
+    return min(bisect_left(chain, -step, key=lambda one: -step_of(one)), len(chain) - 1)
 
 
 def _histories(
     connection: sqlite3.Connection, serde: SerializerProtocol, place: Place, steps: Mapping[str, int]
 ) -> dict[str, DeltaChannelHistory]:
     """By channel, of those whose value, or nothing before it, is so many steps back."""
-    if not steps:
-        return {}
     asked: dict[str, Any] = {"thread": place[0], "ns": place[1], "checkpoint": place[2], "steps": max(steps.values())}
     asked |= {f"channel{number}": channel for number, channel in enumerate(steps)}
     writes = (f"w.channel = :channel{n} AND a.back <= {int(back)}" for n, back in enumerate(steps.values()))
@@ -91,13 +105,3 @@ def _histories(
         history: DeltaChannelHistory = {"writes": [(row[3], channel, serde.loads_typed(row[5:])) for row in mine]}
         read[channel] = {**history, "seed": values[channel]} if channel in values else history
     return read
-
-
-def _pruned(connection: sqlite3.Connection, place: Place, channel: str, steps: int) -> int:
-    """How many kept checkpoints to go back: to the one that counts nothing since, so holds the value; 0 for none."""
-    thread, ns, checkpoint = place
-    asked = {"thread": thread, "ns": ns, "checkpoint": checkpoint, "steps": steps}
-    for back, metadata in connection.execute(_WALK, asked):
-        if channel not in json.loads(metadata or "{}").get(_COUNTERS, {}):
-            return int(back)
-    return 0
