@@ -1,0 +1,207 @@
+"""Markdown as PDF, by typst: A4 pages, Korean broken between words, tables that go on over pages with their heads.
+
+Nothing of the text is ever typst's own language: words reach it as strings. A character that the font does not have is
+shown as a box; HTML is text, and a picture is its description.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from octo_cli.errors import Failed
+from octo_cli.wire.work import Language
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+FONT: Final = "NanumGothic"
+# Where the fonts lie: a package of data that the charts use as well.
+_FONTS_OF: Final = "koreanize_matplotlib"
+_MISSING: Final = "□"
+# Typst breaks Hangul inside of words. A word in a box stays whole; one of more syllables than that must break.
+_LONGEST_BOX: Final = 14
+# Characters of any other word that may stand without a place to break.
+_LONGEST_WORD: Final = 24
+_SAFE_LINKS: Final = ("https://", "http://", "mailto:")
+# What stands in a line for tokens that hold no words.
+_SIGNS: Final = {
+    "strong_open": "#strong[",
+    "em_open": "#emph[",
+    "strong_close": "];",
+    "em_close": "];",
+    "link_close": "];",
+    "softbreak": " ",
+    "hardbreak": "#linebreak();",
+}
+
+_PAGE: Final = """
+#set page(paper: "a4", margin: (x: 22mm, y: 24mm), numbering: "1 / 1")
+#set text(font: ("FONT", "DejaVu Sans Mono"), size: 10pt, lang: "LANGUAGE")
+#set par(leading: 0.75em, spacing: 1.1em)
+#set list(indent: 0.5em, spacing: 0.8em)
+#set enum(indent: 0.5em, spacing: 0.8em)
+#set table(stroke: (x, y) => (bottom: 0.5pt + luma(190)), inset: (x: 6pt, y: 5pt))
+#show heading: set block(above: 1.6em, below: 0.9em, sticky: true)
+#show heading.where(level: 1): set text(size: 18pt)
+#show heading.where(level: 2): set text(size: 13.5pt)
+#show heading.where(level: 3): set text(size: 11.5pt)
+#show quote.where(block: true): it => block(inset: (left: 1em, y: 0.2em), stroke: (left: 2pt + luma(200)), it.body)
+#show raw: set text(font: ("DejaVu Sans Mono", "FONT"), size: 9pt)
+#show raw.where(block: true): it => block(fill: luma(245), inset: 8pt, radius: 3pt, width: 100%, it)
+"""
+
+
+def pdf(markdown: str, language: Language, *, drawn: Mapping[str, str] | None = None) -> bytes:
+    """The pages. `drawn` are SVG pictures for the Mermaid diagrams of the text, by their kind ("pie", "gantt").
+
+    Raises Failed "pdf_missing" when the extra is not installed.
+    """
+    try:
+        import typst
+    except ImportError as exc:
+        raise Failed("pdf_missing") from exc
+    from markdown_it import MarkdownIt
+
+    pictures = dict(drawn or {})
+    tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(_shown(markdown))
+    body = "".join(_Blocks(tokens, pictures).written())
+    page = _PAGE.replace("FONT", FONT).replace("LANGUAGE", language)
+    # Its types want the folders of fonts as bytes wherever the text is; its code does not take them so.
+    compiled: Any = typst.compile
+    made: bytes = compiled(
+        f"{page}\n{body}".encode(),
+        font_paths=[_fonts()], ignore_system_fonts=True, sys_inputs=pictures, format="pdf",
+    )  # fmt: skip
+    return made
+
+
+class _Blocks:
+    """Tokens of Markdown, written as typst. Each block is a call: nothing depends on the lines it stands in."""
+
+    def __init__(self, tokens: "Sequence[Token]", drawn: Mapping[str, str]) -> None:
+        self._tokens = iter(tokens)
+        self._undrawn = set(drawn)
+
+    def written(self, until: str = "") -> Iterator[str]:
+        for token in self._tokens:
+            if token.type == until:
+                return
+            yield from self._block(token)
+
+    def _block(self, token: "Token") -> Iterator[str]:
+        match token.type:
+            case "heading_open":
+                yield f"#heading(level: {token.tag[1]})[{''.join(self.written('heading_close'))}]\n"
+            case "paragraph_open":
+                yield f"{''.join(self.written('paragraph_close'))}\n\n"
+            case "bullet_list_open":
+                yield f"#list({self._items('bullet_list_close')})\n\n"
+            case "ordered_list_open":
+                start = int(token.attrGet("start") or 1)
+                yield f"#enum(start: {start}, {self._items('ordered_list_close')})\n\n"
+            case "blockquote_open":
+                yield f"#quote(block: true)[{''.join(self.written('blockquote_close'))}]\n\n"
+            case "table_open":
+                yield self._table()
+            case "fence" | "code_block":
+                yield self._code(token)
+            case "hr":
+                yield "#line(length: 100%, stroke: 0.5pt + luma(190))\n\n"
+            case "inline":
+                yield "".join(_inline(token.children or []))
+
+    def _items(self, until: str) -> str:
+        items = []
+        for token in self._tokens:
+            if token.type == until:
+                break
+            items.append(f"[{''.join(self.written('list_item_close'))}]")
+        return ", ".join(items)
+
+    def _table(self) -> str:
+        head: list[str] = []
+        rows: list[str] = []
+        sides: list[str] = []
+        for token in self._tokens:
+            if token.type == "table_close":
+                break
+            if token.type == "th_open":
+                style = str(token.attrGet("style") or "")
+                sides.append(next((side for side in ("right", "center") if side in style), "left"))
+                head.append(f"[#strong[{''.join(self.written('th_close'))}]]")
+            elif token.type == "td_open":
+                rows.append(f"[{''.join(self.written('td_close'))}]")
+        header = f"table.header({', '.join(head)})," if any(cell != "[#strong[]]" for cell in head) else ""
+        aligned = f"align: ({', '.join(sides)},)"
+        return f"#table(columns: {len(sides)}, {aligned}, {header} {', '.join(rows)})\n\n"
+
+    def _code(self, token: "Token") -> str:
+        kind = token.content.split(maxsplit=1)[0] if token.content.strip() else ""
+        if token.info.strip() == "mermaid" and kind in self._undrawn:
+            self._undrawn.discard(kind)
+            return f'#image(bytes(sys.inputs.at({_string(kind)})), format: "svg", width: 100%)\n\n'
+        return f"#raw({_string(token.content.rstrip())}, block: true)\n\n"
+
+
+def _inline(tokens: "Sequence[Token]") -> Iterator[str]:
+    for token in tokens:
+        match token.type:
+            case "text" | "image":
+                yield _words(token.content)
+            case "code_inline":
+                yield f"#raw({_string(token.content)});"
+            case "link_open":
+                target = str(token.attrGet("href") or "")
+                yield f"#link({_string(target)})[" if target.startswith(_SAFE_LINKS) else "#text["
+            case kind:
+                yield _SIGNS.get(kind, "")
+
+
+def _words(text: str) -> str:
+    """Words as strings, with the blanks between them."""
+    head = " " if text[:1].isspace() else ""
+    tail = " " if text[-1:].isspace() and text.strip() else ""
+    return head + " ".join(map(_word, text.split())) + tail
+
+
+def _word(word: str) -> str:
+    if word.isascii() and len(word) <= _LONGEST_WORD:
+        return f"#{_string(word)};"
+    if len(word) <= _LONGEST_BOX:
+        return f"#box({_string(word)});"
+    pieces = (word[start : start + _LONGEST_WORD // 2] for start in range(0, len(word), _LONGEST_WORD // 2))
+    return "#sym.zws;".join(f"#{_string(piece)};" for piece in pieces)
+
+
+def _string(text: str) -> str:
+    """A string of typst's language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("\n", "\\n").replace("\r", "").replace("\t", "    ") + '"'
+
+
+def _shown(markdown: str) -> str:
+    """The text with a box for every character that would not be seen."""
+    known = _known()
+    return "".join(char if char in "\n\t" or ord(char) in known else _stand_in(char) for char in markdown)
+
+
+def _stand_in(char: str) -> str:
+    # Joiners and variants belong to the sign before them, which has its box.
+    return "" if char in "\u200b\u200c\u200d\ufe0e\ufe0f" or ord(char) < ord(" ") else _MISSING
+
+
+@cache
+def _known() -> frozenset[int]:
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+
+    with TTFont(Path(_fonts()) / f"{FONT}.ttf", lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def _fonts() -> str:
+    found = find_spec(_FONTS_OF)
+    if found is None or not found.submodule_search_locations:
+        raise Failed("pdf_missing")
+    return str(Path(found.submodule_search_locations[0]) / "fonts")

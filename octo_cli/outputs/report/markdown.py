@@ -1,0 +1,155 @@
+"""The report's Markdown. Every figure was measured and every sentence is an agent's or the mind's: a part that nobody
+filled is left out."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from octo_cli.i18n import Words, words
+from octo_cli.outputs.base import Subject
+from octo_cli.outputs.report.figures import LONGEST_NAME, called, lasting, measured, seconds, shares, step_name
+from octo_cli.ui.cells import width
+from octo_cli.values.text import one_line
+
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
+_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_DEEPEST: Final = 6
+# A step's own headings begin below the one that names it.
+_BELOW_STEP: Final = 3
+# What ends or opens something in a line of a Mermaid timeline, and what looks like it.
+_TIMELINE: Final = str.maketrans({":": "：", ";": "；", "#": "＃", "%": "％", "{": "｛", "}": "｝"})
+_IMPORTANCE: Final = ("high", "medium", "low")
+
+
+def generate(subject: Subject) -> str:
+    say = words(subject.language)
+    parts = (_opening, _summary, _statistics, _times, _steps, _insights, _open_ends, _conclusion)
+    return "\n\n".join(block for part in parts for block in part(subject, say))
+
+
+def _opening(subject: Subject, say: Words) -> Iterator[str]:
+    yield f"# {say('report.title')}"
+    yield f"> {escaped(one_line(subject.title))}"
+
+
+def _summary(subject: Subject, say: Words) -> Iterator[str]:
+    if subject.data.final_answer.strip():
+        yield f"## {say('report.summary')}"
+        yield nested(subject.data.final_answer, 2)
+
+
+def _statistics(subject: Subject, say: Words) -> Iterator[str]:
+    counted = subject.data.execution_summary
+    skipped = sum(step["status"] == "skipped" for step in subject.data.steps)
+    rows = [
+        (say("report.steps"), counted.total_steps),
+        (say("report.completed"), counted.completed_steps),
+        (say("report.failed"), counted.failed_steps),
+        (say("report.skipped"), skipped),
+        (say("report.pauses"), counted.hitl_interactions),
+        (say("report.time"), seconds(counted.execution_time, say)),
+    ]
+    yield f"## {say('report.statistics')}"
+    yield "\n".join(["| | |", "|:---|---:|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _times(subject: Subject, say: Words) -> Iterator[str]:
+    if not (steps := measured(subject)):
+        return
+    yield f"## {say('report.times')}"
+    slices = (f"    {_quoted(name)} : {took:.3f}" for name, took in shares(subject, say))
+    yield "\n".join(["```mermaid", f"pie showData title {say('report.share')}", *slices, "```"])
+    lines = (
+        f"    {_timeline(step_name(step))} :s{number}, {_ms(step['started'])}, {_ms(step['started'] + lasting(step))}"
+        for number, step in enumerate(steps, 1)
+    )
+    yield "\n".join(["```mermaid", "gantt", "    dateFormat x", "    axisFormat %M:%S.%L", *lines, "```"])
+
+
+def _steps(subject: Subject, say: Words) -> Iterator[str]:
+    if subject.data.steps:
+        yield f"## {say('report.detail')}"
+    for step in subject.data.steps:
+        yield f"### {escaped(step_name(step))}"
+        yield "\n".join(f"- {name}: {value}" for name, value in _facts(step, say))
+        if text := str(step["result"] or "").strip():
+            yield nested(text, _BELOW_STEP)
+        if (problem := step.get("problem")) and problem.strip() != text:
+            yield f"> {escaped(one_line(problem))}"
+
+
+def _facts(step: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
+    yield say("report.agent"), escaped(called(step["agent"], say))
+    if width(task := one_line(step["task"])) > LONGEST_NAME:
+        yield say("report.task"), escaped(task)
+    yield say("report.status"), say(f"status.{step['status']}")
+    if step.get("depends_on"):
+        yield say("report.needed"), ", ".join(step["depends_on"])
+    if step.get("confidence") is not None:
+        yield say("report.confidence"), f"{step['confidence']:.2f}"
+    if step.get("started") is not None:
+        yield say("report.time"), seconds(step["seconds"], say)
+
+
+def _insights(subject: Subject, say: Words) -> Iterator[str]:
+    if not subject.data.insights:
+        return
+    found = sorted(subject.data.insights, key=lambda one: _IMPORTANCE.index(one["importance"]))
+    yield f"## {say('report.insights')}"
+    yield "\n".join(
+        f"- **{say('report.importance_' + one['importance'])}** · {escaped(called(one['category'], say))}:"
+        f" {escaped(one_line(one['description']))}"
+        for one in found
+    )
+
+
+def _open_ends(subject: Subject, say: Words) -> Iterator[str]:
+    """What is left to do: what failed and why, and what nobody got to for it."""
+    left = [step for step in subject.data.steps if step["status"] in ("failed", "skipped", "cancelled")]
+    urgent = [one for one in subject.data.insights if one["importance"] == "high"]
+    if left or urgent:
+        yield f"## {say('report.recommendations')}"
+        told = [escaped(f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}") for step in left]
+        yield "\n".join(f"- {line}" for line in (*told, *(escaped(one_line(one["description"])) for one in urgent)))
+
+
+def _conclusion(subject: Subject, say: Words) -> Iterator[str]:
+    counted = subject.data.execution_summary
+    if counted.total_steps:
+        yield f"## {say('report.conclusion')}"
+        values = {"done": counted.completed_steps, "all": counted.total_steps}
+        yield say("report.concluded", **values, time=seconds(counted.execution_time, say))
+
+
+def nested(markdown: str, by: int) -> str:
+    """`markdown` as a part of a larger text: its headings so much deeper, and no fence of it left open."""
+    lines, fence = [], ""
+    for line in markdown.strip().splitlines():
+        found = _FENCE.match(line)
+        if fence:
+            closes = found and found[1].startswith(fence) and not line.strip().strip(fence[0])
+            fence = "" if closes else fence
+        elif found:
+            fence = found[1]
+        elif heading := _HEADING.match(line):
+            line = "#" * min(len(heading[1]) + by, _DEEPEST) + line[heading.end() :]
+        lines.append(line)
+    return "\n".join([*lines, fence] if fence else lines)
+
+
+def escaped(text: str) -> str:
+    """Words that are no Markdown, whatever is in them."""
+    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", text)
+
+
+def _quoted(name: str) -> str:
+    shown = name.replace('"', "'")
+    return f'"{shown}"'
+
+
+def _timeline(name: str) -> str:
+    return name.translate(_TIMELINE)
+
+
+def _ms(second: float) -> int:
+    return round(second * 1000)
