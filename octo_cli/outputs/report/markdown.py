@@ -17,7 +17,7 @@ _DEEPEST: Final = 6
 # A step's own headings begin below the one that names it.
 _BELOW_STEP: Final = 3
 # What ends or opens something in a line of a Mermaid timeline, and what looks like it.
-_TIMELINE: Final = str.maketrans({":": "：", ";": "；", "#": "＃", "%": "％", "{": "｛", "}": "｝"})
+_TIMELINE: Final = str.maketrans({":": "：", ";": "；", "#": "＃", "%": "％", "{": "｛", "}": "｝", "`": "'"})
 _IMPORTANCE: Final = ("high", "medium", "low")
 
 
@@ -143,7 +143,7 @@ def escaped(text: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    shown = name.replace('"', "'")
+    shown = name.replace('"', "'").replace("`", "'")
     return f'"{shown}"'
 
 
