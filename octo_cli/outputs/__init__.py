@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Final
 
 from octo_cli.errors import Failed, NotFound
-from octo_cli.outputs import chat, json, report
+from octo_cli.outputs import all as every
+from octo_cli.outputs import chat, graph, json, report
 from octo_cli.outputs.base import Output, Screen, Subject, subject_of, subject_told
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 GROUP: Final = "octo.outputs"
-OWN: Final = {made.name: made for made in (chat.OUTPUT, report.OUTPUT, json.OUTPUT)}
+OWN: Final = {made.name: made for made in (chat.OUTPUT, graph.OUTPUT, report.OUTPUT, json.OUTPUT, every.OUTPUT)}
 FORMATS: Final[tuple[str, ...]] = tuple(OWN)
 
 

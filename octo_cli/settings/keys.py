@@ -6,7 +6,7 @@ from octo_cli.i18n import LANGUAGES
 from octo_cli.settings import readers as read
 from octo_cli.settings.databases import postgres_address, sqlite_file
 
-FORMATS: Final = ("chat", "report", "json")
+FORMATS: Final = ("chat", "graph", "report", "json", "all")
 _MOST_SECONDS: Final = 3600
 _MOST_MB: Final = 1_000_000
 

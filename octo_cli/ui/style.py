@@ -1,4 +1,4 @@
-"""The few looks Octo has: quiet, strong and alarming, or none where colour is not wanted. No layout."""
+"""The few looks Octo has: quiet, strong, alarming, good and bad, or none where colour is not wanted. No layout."""
 
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -20,6 +20,12 @@ class Style:
 
     def alarming(self, text: str) -> str:
         return self._in("\x1b[33m", text)
+
+    def good(self, text: str) -> str:
+        return self._in("\x1b[32m", text)
+
+    def bad(self, text: str) -> str:
+        return self._in("\x1b[31m", text)
 
     def _in(self, code: str, text: str) -> str:
         return f"{code}{text}{_RESET}" if self.on and text else text

@@ -1,0 +1,79 @@
+// The graph of DATA, where DATA.places says; a step that is picked is told beside it. Everything told is text.
+const { graph, places, labels, agents, statuses, say } = DATA;
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const step = document.getElementById("step");
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+document.querySelector("h1").textContent = document.title;
+document.getElementById("all").textContent = say.all;
+
+function tell(...rows) {
+  const list = document.createElement("dl");
+  for (const [name, value] of rows.filter(([, value]) => value !== null && value !== "")) {
+    list.append(Object.assign(document.createElement("dt"), { textContent: name }));
+    list.append(Object.assign(document.createElement("dd"), { textContent: value }));
+  }
+  return list;
+}
+
+function show(node) {
+  const head = document.createElement("h2");
+  if (!node) {
+    head.textContent = graph.nodes.length ? say.pick : say.no_steps;
+    step.replaceChildren(head);
+    return;
+  }
+  const { metadata } = node;
+  const needs = graph.edges.filter((edge) => edge.target === node.id).map((edge) => edge.source.replace("step_", ""));
+  head.textContent = `${metadata.step_id} · ${agents[node.type]}`;
+  step.replaceChildren(head, tell(
+    [say.status, statuses[node.status]], [say.description, metadata.description], [say.needs, needs.join(", ")],
+    [say.confidence, metadata.confidence === null ? null : metadata.confidence.toFixed(2)], [say.result, metadata.result],
+  ));
+}
+
+const looks = () => [
+  { selector: "node[name]", style: {
+    shape: "round-rectangle", width: 220, height: 100, "background-color": color("--paper"), "border-width": 2,
+    "border-color": "data(color)", label: "data(shown)", color: color("--ink"), "font-size": 13, "text-wrap": "wrap",
+    "text-max-width": 196, "line-height": 1.35, "text-valign": "center", "text-overflow-wrap": "anywhere",
+    "font-family": getComputedStyle(document.body).fontFamily } },
+  { selector: "node[name]:selected", style: { "border-width": 4 } },
+  { selector: "node.lane", style: {
+    shape: "round-rectangle", "background-color": color("--lane"), "border-width": 0, label: "data(label)",
+    color: color("--quiet"), "font-size": 13, "text-valign": "top", "text-margin-y": -4, padding: 18 } },
+  { selector: "edge", style: {
+    width: 1.5, "line-color": color("--line"), "target-arrow-color": color("--line"), "target-arrow-shape": "triangle",
+    "curve-style": "bezier" } },
+];
+
+// A phone has no room for a lane an agent: there each layer stands in the middle, and a step names its agent.
+const narrow = innerWidth <= 700;
+function place({ id }) {
+  const [x, y] = places[id];
+  if (!narrow) return { x, y };
+  const layer = Object.values(places).filter(([, other]) => other === y).map(([other]) => other).sort((a, b) => a - b);
+  return { x: (layer.indexOf(x) - (layer.length - 1) / 2) * 250, y };
+}
+
+const cy = cytoscape({
+  container: document.getElementById("graph"),
+  elements: [
+    ...Object.entries(narrow ? {} : agents)
+      .map(([agent, label]) => ({ data: { id: `agent ${agent}`, label }, classes: "lane" })),
+    ...graph.nodes.map((node) => ({
+      data: { id: node.id, name: node.id, parent: narrow ? undefined : `agent ${node.type}`, color: node.color,
+        shown: `${node.metadata.step_id} · ${narrow ? `${agents[node.type]} · ` : ""}${statuses[node.status]}\n${labels[node.id]}` },
+      position: place(node),
+    })),
+    ...graph.edges.map(({ id, source, target }) => ({ data: { id, source, target } })),
+  ],
+  style: looks(), layout: { name: "preset" }, minZoom: 0.1, maxZoom: 3, boxSelectionEnabled: false,
+});
+const fit = () => { cy.resize(); cy.fit(undefined, 30); if (cy.zoom() > 1.2) { cy.zoom(1.2); cy.center(); } };
+cy.on("tap", (event) => show(graph.nodes.find((node) => event.target !== cy && node.id === event.target.id())));
+document.getElementById("all").addEventListener("click", fit);
+dark.addEventListener("change", () => cy.style(looks()));
+addEventListener("resize", fit);
+fit();
+show();
