@@ -27,7 +27,7 @@ from octo_cli.storage import AuditEntry, Lease, Storage, open_storage, storage_e
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
-from octo_cli.wire.inspection import AuditChain, AuditRecord, CheckpointRecord, Dossier, Inspection
+from octo_cli.wire.inspection import AuditChain, AuditRecord, CheckpointRecord, Course, Dossier, Inspection
 from octo_cli.wire.work import ThreadRecord, Usage, total
 
 if TYPE_CHECKING:
@@ -220,6 +220,16 @@ class Engine:
         thread_id = await self.resolve(ref)
         with storage_errors(self.settings.database.name):
             return (await self._history(thread_id)).records
+
+    async def course(self, ref: str) -> Course:
+        """How a thread's last turn went, as a graph."""
+        from octo_cli.engine.course import course
+
+        found = await self.inspect(ref)
+        thread_id = found.thread.thread_id
+        with storage_errors(self.settings.database.name):
+            state = await self.state(thread_id)
+            return course(await self.graph(), await self._history(thread_id), state, found)
 
     async def dossier(self, ref: str) -> Dossier:
         """All there is to read of a thread."""

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.memory import Recalled
-from octo_cli.wire.work import Artifact, Intent, Message, Plan, StepResult, ThreadRecord, Usage
+from octo_cli.wire.work import Artifact, Intent, Message, Plan, StepResult, StepStatus, ThreadRecord, Usage
 
 
 class CheckpointRecord(Struct, frozen=True):
@@ -68,6 +68,37 @@ class AuditChain(Struct, frozen=True):
     thread_id: str
     entries: int
     broken_at: int | None
+
+
+class GraphNode(Struct, frozen=True):
+    """`type` is "supervisor" or the agent. `metadata`: `runs`, `seconds` (None where they were not measured), `parent`
+    (the step a stage belongs to, else None); of a step also `step_id`, `agent`, `description`, `result`, `confidence`
+    and `problem`."""
+
+    id: str
+    label: str
+    type: str
+    status: StepStatus
+    color: str
+    metadata: dict[str, Any]
+
+
+class GraphEdge(Struct, frozen=True):
+    id: str
+    source: str
+    target: str
+    label: str = ""
+    type: str = "default"
+
+
+class Course(Struct, frozen=True):
+    """How a thread's last turn went, as a graph: the supervisor's nodes in the order they ran, the plan's steps, and
+    each step's stages. What has yet to run is there as far as it is certain."""
+
+    thread_id: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    layout: str = "hierarchical"
 
 
 class TurnRecord(Struct, frozen=True):
