@@ -61,7 +61,8 @@ class History:
         history = cls(graph, thread_id)
         # A long thread's states together fill the memory; what is not told of them is read again where it is needed.
         stored = [_told_of(item) async for item in _saver(graph).alist({"configurable": {"thread_id": thread_id}})]
-        history._stored = sorted(stored, key=_id)
+        # One that was put back has the id of the one it was taken from.
+        history._stored = sorted(stored, key=lambda item: (_id(item), _namespace(item)))
         by_id = {(_namespace(item), _id(item)): item for item in history._stored}
         heads = {_namespace(item): _id(item) for item in history._stored}
         steps = _steps(history._stored)
@@ -85,7 +86,7 @@ class History:
         """What the supervisor did since the last input, on the way to its checkpoint `head`."""
         line = self._line("", head)
         begun = max((n for n, item in enumerate(line) if item.metadata.get("source") == "input"), default=0)
-        return _ran(line[begun:])
+        return _ran(line)[begun:]
 
     def steps(self, roots: Collection[str]) -> dict[str, list[Ran]]:
         """By step, the stages of the chain that was last at work, of those that started from one of `roots`."""

@@ -79,6 +79,15 @@ class _Head(Struct):
     schema: int = 0
 
 
+class _Frame(Struct):
+    """What both of LangGraph's savers count on in a checkpoint."""
+
+    id: str
+    ts: str
+    channel_versions: dict[str, str | int | float]
+    versions_seen: dict[str, dict[str, str | int | float]]
+
+
 def export(storage: Storage, thread_id: str, record: dict[str, Any], octo: str) -> bytes:
     """The file of a thread that nobody runs. Raises ThreadBusy, StorageError "copy_damaged"."""
     with _plain("export") as plain:
@@ -182,9 +191,13 @@ def _check(part: Part, thread_id: str, types: Mapping[str, Mapping[str, str]]) -
             if values.get("thread_id") != thread_id:
                 raise ValueError(f"{table}: another thread")
             for name, value in values.items():
-                if value is not None and not isinstance(value, _BY_TYPE[columns[name]]):
+                # A server takes no text with a NUL in it.
+                fits = value is None or isinstance(value, _BY_TYPE[columns[name]])
+                if not fits or (isinstance(value, str) and "\0" in value):
                     raise ValueError(f"{table}.{name}: {type(value).__name__}")
         case State():
+            if msgspec.convert(part.frame, _Frame).id != part.checkpoint_id:
+                raise ValueError(f"{part.checkpoint_id}: another checkpoint")
             for packed in part.values.values():
                 _check_packed(packed)
         case Write():
