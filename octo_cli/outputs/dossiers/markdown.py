@@ -29,10 +29,10 @@ def _entry(entry: Entry) -> Iterator[str]:
     yield f"### {_escaped(entry.title)}"
     if entry.facts:
         yield from ("", *_facts(entry.facts))
-    if entry.table is not None:
-        yield from ("", *_table(entry.table))
     if entry.text:
         yield from ("", *_verbatim(entry.text))
+    if entry.table is not None:
+        yield from ("", *_table(entry.table))
     for title, text in entry.folded:
         yield from ("", f"**{_escaped(title)}**", "", *_verbatim(text))
 
