@@ -1,5 +1,6 @@
 """threads export and import: one thread as a record to read, or as a file another Octo takes up."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer import Argument, Option
 from octo_cli.cli.commands import Caller
 from octo_cli.cli.looping import finished
 from octo_cli.cli.printing import ask_to_go_on, print_json, print_lines
-from octo_cli.errors import UsageError
+from octo_cli.errors import StorageError, UsageError
 from octo_cli.storage import open_storage
 from octo_cli.ui.sanitise import one_line
 from octo_cli.values.sizes import size
@@ -44,7 +45,10 @@ def export(
         return
     from octo_cli.documents.files import write_over
 
-    write_over(path, content)
+    try:
+        write_over(path, content)
+    except StorageError as error:
+        raise StorageError("export_unwritable", path=path, reason=error.values["reason"]) from error
     print_lines([caller.words("dossier.written", path=one_line(str(path)), size=size(len(content)))])
 
 
@@ -82,9 +86,10 @@ def _place(caller: Caller, output: str | None, name: str, *, force: bool) -> Pat
     if output is None:
         return None
     path = (caller.cwd / Path(output).expanduser()).absolute()
-    if output.endswith("/") or path.is_dir():
+    # os.path, not pathlib: a name too long is no folder, and no crash.
+    if output.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
         path /= name
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         if not caller.interactive:
             raise UsageError("output_exists", path=path)
         ask_to_go_on((), caller.words("run.replace", path=one_line(str(path))))

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct, structs
 from octo_cli.errors import StorageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, moving, open_storage
-from octo_cli.storage.faults import file_errors, storage_errors
+from octo_cli.storage.faults import storage_errors
 from octo_cli.storage.portable import INDEX, Line, Packed, Part, State, Write, digest, parts, put
 from octo_cli.storage.schema import VERSION as SCHEMA
 from octo_cli.storage.sqlite import IN_MEMORY, SqliteDatabase
@@ -112,8 +112,8 @@ def export(storage: Storage, thread_id: str, record: dict[str, Any], octo: str) 
 def take_in(path: Path, settings: DatabaseSettings) -> Imported:
     """Put the thread of a file into the database, whole or not at all; an equal one is left alone.
 
-    Raises StorageError: "import_unreadable" for no JSON or damage, "import_foreign", "import_changed",
-    "import_too_new", "import_differs" (thread) for another thread of that name, "copy_taken".
+    Raises StorageError: "import_unreadable" (detail) for what cannot be read as a thread, "import_foreign",
+    "import_changed", "import_too_new", "import_differs" (thread) for another thread of that name, "copy_taken".
     """
     file = _read(path)
     with _plain(str(path)) as plain:
@@ -152,9 +152,8 @@ def _without_reservations(every: Iterable[Part]) -> Iterator[Part]:
 
 
 def _read(path: Path) -> ThreadFile:
-    with file_errors(path):
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     with _damage(path):
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         head = msgspec.json.decode(content, type=_Head)
     if head.format != FORMAT:
         raise StorageError("import_foreign", path=path)
@@ -221,5 +220,7 @@ def _checksum(file: ThreadFile) -> str:
 def _damage(path: Path) -> Iterator[None]:
     try:
         yield
+    except OSError as exc:
+        raise StorageError("import_unreadable", path=path, detail=exc.strerror) from exc
     except _STRANGE as exc:
         raise StorageError("import_unreadable", path=path, detail=str(exc) or type(exc).__name__) from exc

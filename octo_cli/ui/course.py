@@ -34,6 +34,8 @@ Look = Callable[[str], str]
 
 def course_lines(course: Course, say: Words, style: Style, columns: int) -> Iterator[str]:
     """At most `columns` cells a line."""
+    if not course.nodes:
+        yield say("inspect.nothing_ran")
     yield from _Drawing(course, say, style, columns).lines()
 
 

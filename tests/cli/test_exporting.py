@@ -63,7 +63,10 @@ def test_a_waiting_lease_goes_on_elsewhere_and_comes_to_the_same_bytes(
         assert waiting in refused.err
 
 
-def test_the_record_says_who_answered_what_and_when(octo: Octo, waiting: str) -> None:
+def test_the_record_says_who_answered_what_and_when(octo_anywhere: Octo) -> None:
+    octo = octo_anywhere
+    octo.environment["OCTO_LANG"] = "en"
+    waiting = octo("ask", LEASE, "--json").json["thread_id"]
     octo("resume", waiting, *octo.answered(), "--user", "mina")
     octo("resume", waiting, "--revise", "임차인 이름을 이수민으로 고쳐줘", "--user", "hong")
     octo("resume", waiting, "--submit", "--user", "mina")
@@ -175,6 +178,7 @@ def test_where_it_goes(octo: Octo, waiting: str) -> None:
         (("-o", "a.pdf"), 2),
         (("--as", "md", "-o", "b.html"), 2),
         (("-o", "/proc/none/a.md"), 5),
+        (("-o", f"{'x' * 300}.md"), 5),
     ):
         status, told = export(*flags)
         assert (status, len(told.splitlines()) <= 2) == (wrong, True), (flags, told)

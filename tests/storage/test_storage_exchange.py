@@ -157,8 +157,8 @@ def test_what_is_no_file_of_octos_is_refused(old: DatabaseSettings, tmp_path: Pa
     for content, code in bad.items():
         path.write_bytes(content)
         assert refused(path, tmp_path / "new.db") == code, content[:60]
-    assert refused(tmp_path / "missing.json", tmp_path / "new.db") == "storage_unreachable"
-    assert refused(tmp_path, tmp_path / "new.db") == "storage_unreachable"
+    assert refused(tmp_path / "missing.json", tmp_path / "new.db") == "import_unreadable"
+    assert refused(tmp_path, tmp_path / "new.db") == "import_unreadable"
     path.write_bytes(b"\xef\xbb\xbf" + whole)
     assert take_in(path, DatabaseSettings(tmp_path / "new.db")).imported
 
