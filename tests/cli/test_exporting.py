@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from octo_cli.cli.completion import candidates
 from octo_cli.storage.sealing import new_key
+from octo_cli.ui.cells import width
 from tests.conftest import LEASE, REST, Octo
 
 NDA = {"disclosing_party": "주식회사 한강", "receiving_party": "이수민", "purpose": "투자 검토"}
@@ -186,6 +188,19 @@ def test_where_it_goes(octo: Octo, waiting: str) -> None:
     assert octo("threads", "import", "missing.json").status == 5
 
 
+def test_a_person_is_asked_before_something_is_lost_or_shown(octo: Octo, waiting: str) -> None:
+    path = octo.folder / "a.md"
+    path.write_text("mine", encoding="utf-8")
+    terminal = octo.terminal("threads", "export", waiting, "-o", "a.md")
+    terminal.at("[y/N]", "n\r")
+    assert (terminal.ends()[0], path.read_text(encoding="utf-8")) == (1, "mine")
+    terminal = octo.terminal("threads", "export", waiting, "-o", "a.md")
+    terminal.at("[y/N]", "y\r")
+    assert terminal.ends()[0] == 0
+    assert path.read_text(encoding="utf-8").startswith("# ")
+    assert [value for value, _ in candidates(["threads", "export", waiting, "--as"], "", {})] == ["md", "json", "html"]
+
+
 def test_a_thread_that_nobody_can_read_is_not_written_unasked(octo: Octo) -> None:
     octo.environment |= {"OCTO_ENCRYPTION_KEY": new_key(), "OCTO_LANG": "en"}
     octo("config", "set", "database.encrypt", "true")
@@ -241,8 +256,6 @@ def test_the_graph_is_drawn_on_a_screen(octo: Octo) -> None:
     ).json
     assert len(asked["plan"]["steps"]) == 3
     for columns in (80, 120):
-        from octo_cli.ui.cells import width
-
         status, screen = octo.terminal("threads", "inspect", "last", "--graph", columns=columns, NO_COLOR="1").ends()
         lines = screen.splitlines()
         assert (status, max(map(width, lines)) <= columns, "\x1b" in screen) == (0, True, False), screen
