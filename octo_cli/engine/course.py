@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
 
 SUPERVISOR: Final = "supervisor"
-_START: Final = "__start__"
 _END: Final = "__end__"
-# Dark enough for white letters, and told apart by who does not see red and green.
+# Dark enough for white letters on them.
 _COLORS: Final[Mapping[StepStatus, str]] = MappingProxyType(
     {
         "completed": "#1b7f5c",

@@ -90,7 +90,7 @@ class _Frame(Struct):
 
 def export(storage: Storage, thread_id: str, record: dict[str, Any], octo: str) -> bytes:
     """The file of a thread that nobody runs. Raises ThreadBusy, StorageError "copy_damaged"."""
-    with _plain("export") as plain:
+    with _plain(IN_MEMORY) as plain:
         moving.copy(storage.database, plain, [thread_id])
         with plain.snapshot():
             every = list(_without_reservations(parts(plain, thread_id)))

@@ -102,6 +102,7 @@ def test_the_record_says_who_answered_what_and_when(octo_anywhere: Octo) -> None
         assert text in markdown, text
         assert text in page, text
     assert paper["text"].rstrip() in markdown
+    assert "UTC+09:00" in markdown
 
 
 def test_turns_before_the_last_keep_their_plans(octo: Octo, waiting: str) -> None:

@@ -69,6 +69,8 @@ class _Teller:
             begun=self._at(thread.created_at),
             touched=self._at(thread.updated_at),
             exported=self._at(self._now.isoformat()),
+            # "+09:00": whoever reads it may live elsewhere.
+            zone=f"UTC{self._now.isoformat()[-6:]}",
         )
         blocks: dict[str, Iterator[Entry | Table]] = {
             "conversation": self._conversation(dossier),
