@@ -29,6 +29,7 @@ INTERRUPTED: Final = 130
 
 _TALK: Final = "octo_cli.cli.talk"
 _THREADS: Final = "octo_cli.cli.threads"
+_EXPORTING: Final = "octo_cli.cli.exporting"
 _PAPERS: Final = "octo_cli.cli.documents"
 _AGENTS: Final = "octo_cli.cli.agents"
 _MEMORY: Final = "octo_cli.cli.memory"
@@ -49,6 +50,8 @@ COMMANDS: Final[dict[str, Entry | Branch]] = {
             "rename": Entry(_THREADS, "rename", (data,)),
             "fork": Entry(_THREADS, "fork", (data,)),
             "rollback": Entry(_THREADS, "rollback", (data,)),
+            "export": Entry(_EXPORTING, "export"),
+            "import": Entry(_EXPORTING, "take_in", (data,)),
             "delete": Entry(_THREADS, "delete", (data,)),
             "prune": Entry("octo_cli.cli.pruning", "prune", (data,)),
         }

@@ -259,6 +259,7 @@ COMPLETERS: Final[Mapping[str, Callable[[_Line], Iterator[Item]]]] = {
     "to": _checkpoints,
     "document_type": _types,
     "format": _formats,
+    "form": _of("md", "json", "html"),
     "status": _of("active", "running", "waiting_human", "completed", "failed"),
     "lang": _of(*LANGUAGES),
     "model": _of("offline"),

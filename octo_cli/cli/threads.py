@@ -20,7 +20,7 @@ from octo_cli.wire.forms import Question
 from octo_cli.wire.work import ThreadRecord, ThreadStatus
 
 if TYPE_CHECKING:
-    from octo_cli.wire.inspection import CheckpointRecord, Inspection
+    from octo_cli.wire.inspection import CheckpointRecord, Course, Inspection
 
 # A screenful: who wants more says so.
 RECENT: Final = 20
@@ -30,6 +30,8 @@ _ALL: Final = "all"
 _MOST: Final = 10**9
 # A server's index takes no longer one.
 _LONGEST_TITLE: Final = 500
+# Into a pipe a drawing is made for a screen as well.
+_WIDEST: Final = 200
 
 
 def list_threads(
@@ -89,12 +91,18 @@ def inspect(
     at: Annotated[str | None, Option("--at", metavar="CHECKPOINT")] = None,
     history: Annotated[bool, Option("--history")] = False,
     audit: Annotated[bool, Option("--audit")] = False,
+    graph: Annotated[bool, Option("--graph")] = False,
 ) -> None:
-    """A thread laid open, or its audit log."""
+    """A thread laid open, its audit log, or how its last turn went."""
     caller: Caller = ctx.obj
     settings = caller.settings
+    if sum((audit, graph, history or at is not None)) > 1:
+        raise UsageError("inspect_one")
     if audit:
         _tell_audit(caller, thread)
+        return
+    if graph:
+        _draw(caller, thread)
         return
     from octo_cli.ui.inspection import history_lines, inspection_lines
 
@@ -234,6 +242,18 @@ def _tell_audit(caller: Caller, ref: str) -> None:
     tell(caller, {"thread_id": thread_id}, log)
 
 
+def _draw(caller: Caller, ref: str) -> None:
+    course = finished(_went(caller.settings, ref), caller.settings)
+    if caller.flags.get("json"):
+        print_json(course)
+        return
+    from octo_cli.ui.course import course_lines
+    from octo_cli.ui.style import style_for
+
+    style = style_for(sys.stdout, color=caller.settings.color)
+    print_lines(course_lines(course, caller.words, style, min(screen_columns(sys.stdout), _WIDEST)))
+
+
 def _catch_up(settings: Settings) -> None:
     """A deadline that has passed does its work, and a run that died is looked after, before anybody looks."""
     with open_storage(settings.database, create=False) as storage:
@@ -259,6 +279,13 @@ async def _laid_open(
 
     async with open_engine(settings) as engine:
         return await engine.inspect(ref, at), await engine.history(ref) if history else ()
+
+
+async def _went(settings: Settings, ref: str) -> "Course":
+    from octo_cli.engine import open_engine
+
+    async with open_engine(settings) as engine:
+        return await engine.course(ref)
 
 
 async def _forked(settings: Settings, ref: str, at: str | None) -> ThreadRecord:

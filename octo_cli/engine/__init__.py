@@ -13,8 +13,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
+from octo_cli.engine.dossiers import ANSWERS, Told, document_text
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
@@ -24,7 +27,7 @@ from octo_cli.storage import AuditEntry, Lease, Storage, open_storage, storage_e
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
-from octo_cli.wire.inspection import CheckpointRecord, Inspection
+from octo_cli.wire.inspection import AuditChain, AuditRecord, CheckpointRecord, Course, Dossier, Inspection
 from octo_cli.wire.work import ThreadRecord, Usage, total
 
 if TYPE_CHECKING:
@@ -38,8 +41,6 @@ if TYPE_CHECKING:
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
 ASKING = frozenset({"clarify", "collaborate", "user_confirm", "ask"})
-# The audit log's words for what a person answers.
-_ANSWERS = frozenset({"submitted", "revised", "sent_back", "approved", "rejected", "tool_approved", "tool_rejected"})
 
 
 @asynccontextmanager
@@ -127,7 +128,7 @@ class Engine:
         """How `question` was answered after so many entries of the audit log, as far as that keeps it."""
         rows = await asyncio.to_thread((await self._open()).audit, question.thread_id)
         entries = (row.entry for row in rows[since:])
-        return next((entry for entry in entries if entry.event in _ANSWERS and entry.step_id == question.step_id), None)
+        return next((entry for entry in entries if entry.event in ANSWERS and entry.step_id == question.step_id), None)
 
     async def defer(self, question: Question) -> None:
         """Keep in the audit log that a person chose to leave `question` open."""
@@ -219,6 +220,37 @@ class Engine:
         thread_id = await self.resolve(ref)
         with storage_errors(self.settings.database.name):
             return (await self._history(thread_id)).records
+
+    async def course(self, ref: str) -> Course:
+        """How a thread's last turn went, as a graph."""
+        from octo_cli.engine.course import course
+
+        found = await self.inspect(ref)
+        thread_id = found.thread.thread_id
+        with storage_errors(self.settings.database.name):
+            state = await self.state(thread_id)
+            return course(await self.graph(), await self._history(thread_id), state, found)
+
+    async def dossier(self, ref: str) -> Dossier:
+        """All there is to read of a thread."""
+        found = await self.inspect(ref)
+        storage, thread_id = await self._open(), found.thread.thread_id
+        with storage_errors(self.settings.database.name):
+            told = await Told.of(await self.graph(), await self.state(thread_id))
+            details = await asyncio.to_thread(storage.thread_details, thread_id)
+            audit = await asyncio.to_thread(storage.audit, thread_id)
+            papers = await asyncio.to_thread(partial(storage.documents, thread_id, whole=True))
+            broken_at = await asyncio.to_thread(storage.verify_audit, thread_id)
+        open_now = {question.id: question for question in found.interrupts}
+        return Dossier(
+            found,
+            turns=tuple(told.turns),
+            exchanges=told.exchanges(open_now, details.answers if details else {}, audit),
+            documents=tuple(document_text(paper) for paper in reversed(papers)),
+            audit=tuple(AuditRecord(seq=row.seq, hash=row.hash, **msgspec.structs.asdict(row.entry)) for row in audit),
+            chain=AuditChain(thread_id, len(audit), broken_at),
+            history=await self.history(thread_id),
+        )
 
     async def rollback(self, thread_id: str, to: str) -> CheckpointRecord:
         """Make the checkpoint `to` (an id, its beginning, or a stage's name) the thread's head. Nothing is erased."""

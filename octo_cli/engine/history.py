@@ -6,8 +6,9 @@ going back to a stage inside an agent means: that supervisor checkpoint becomes 
 checkpoint is put under the new head's task of the same step. LangGraph goes on from there as it does after a crash.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SHORTEST_PREFIX = 4
 _SCHEDULED = "branch:to:"
 _TASKS = "__pregel_tasks"
+_TAKEN_UP = "__interrupt__"
 _TOLD_BY = frozenset({_TASKS, "step"})
 
 
@@ -31,6 +33,19 @@ class Target(Struct, frozen=True):
     record: CheckpointRecord
     root_id: str
     namespace: str
+
+
+class Ran(NamedTuple):
+    """Between a checkpoint's parent and it: the nodes that ran, and the seconds that took, or None over a pause.
+
+    `next` is what would run from here, `broke` whether a stage put down here what went wrong.
+    """
+
+    checkpoint_id: str
+    nodes: tuple[str, ...]
+    seconds: float | None
+    next: tuple[str, ...]
+    broke: bool
 
 
 class History:
@@ -46,7 +61,8 @@ class History:
         history = cls(graph, thread_id)
         # A long thread's states together fill the memory; what is not told of them is read again where it is needed.
         stored = [_told_of(item) async for item in _saver(graph).alist({"configurable": {"thread_id": thread_id}})]
-        history._stored = sorted(stored, key=_id)
+        # One that was put back has the id of the one it was taken from.
+        history._stored = sorted(stored, key=lambda item: (_id(item), _namespace(item)))
         by_id = {(_namespace(item), _id(item)): item for item in history._stored}
         heads = {_namespace(item): _id(item) for item in history._stored}
         steps = _steps(history._stored)
@@ -65,6 +81,35 @@ class History:
         places = [n for n, record in enumerate(self.records) if record.checkpoint_id == named[0]]
         chosen = self._after_input(min(places, key=self._root_id))
         return Target(self.records[chosen], self._root_id(chosen), _namespace(self._stored[chosen]))
+
+    def last_turn(self, head: str) -> list[Ran]:
+        """What the supervisor did since the last input, on the way to its checkpoint `head`."""
+        line = self._line("", head)
+        begun = max((n for n, item in enumerate(line) if item.metadata.get("source") == "input"), default=0)
+        return _ran(line)[begun:]
+
+    def steps(self, roots: Collection[str]) -> dict[str, list[Ran]]:
+        """By step, the stages of the chain that was last at work, of those that started from one of `roots`."""
+        heads = {_namespace(item): item for item in self._stored if item.metadata.get("parents", {}).get("") in roots}
+        named = _steps(self._stored)
+        return {
+            named[namespace]: _ran(self._line(namespace, _id(item)))
+            for namespace, item in sorted(heads.items(), key=lambda head: _id(head[1]))
+            if namespace in named
+        }
+
+    def _line(self, namespace: str, checkpoint_id: str) -> list["CheckpointTuple"]:
+        """A checkpoint and those before it, oldest first. One that was put back goes on where it was taken from."""
+        places = {(_namespace(item), _id(item)): item for item in self._stored}
+        first = {_id(item): item for item in reversed(self._stored) if item.parent_config}
+        line: list[CheckpointTuple] = []
+        item = places.get((namespace, checkpoint_id))
+        while item is not None:
+            line.append(item)
+            if _parent_id(item) is None and item.metadata.get("source") == "fork":
+                item = first.get(_id(item), item)
+            item = places.get((_namespace(item), _parent_id(item) or ""))
+        return line[::-1]
 
     def _named(self, ref: str) -> list[str]:
         ids = list(dict.fromkeys(record.checkpoint_id for record in self.records))
@@ -153,6 +198,23 @@ def _wrote(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> list[st
     seen = item.checkpoint["versions_seen"]
     # "__input__" and "__interrupt__" are LangGraph's own marks.
     return sorted(node for node in seen if seen[node] != before.get(node) and not node.startswith("__"))
+
+
+def _ran(line: Sequence["CheckpointTuple"]) -> list[Ran]:
+    return [
+        Ran(_id(item), tuple(_wrote(item, parent)), _seconds(item, parent), _scheduled(item), "problem" in told)
+        for parent, item in zip((None, *line), line, strict=False)
+        for told in (_changed(item, parent),)
+    ]
+
+
+def _seconds(item: "CheckpointTuple", parent: "CheckpointTuple | None") -> float | None:
+    # LangGraph notes what it has seen whenever it takes a graph up again: time passed that nobody worked.
+    seen = [one.checkpoint["versions_seen"].get(_TAKEN_UP) for one in (item, parent) if one is not None]
+    if parent is None or seen[0] != seen[1]:
+        return None
+    ended, began = (datetime.fromisoformat(one.checkpoint["ts"]) for one in (item, parent))
+    return (ended - began).total_seconds()
 
 
 def _scheduled(item: "CheckpointTuple") -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def summarised(
     `format` asks for the result in another form than the turn made.
     """
     values = state.values
-    results = _results(state)
+    results = results_of(state)
     data = _read(values, "aggregated", AggregatedData)
     format = format or values.get("format", "chat")
     problems = [result.problem for result in results.values() if result.problem]
@@ -85,7 +85,7 @@ def inspected(record: ThreadRecord, state: "StateSnapshot", usage: Usage | None)
     values, questions = state.values, questions_of(state, record.thread_id)
     plan = _read(values, "plan", Plan)
     if plan:
-        plan = structs.replace(plan, steps=_with_status(plan.steps, _results(state), questions))
+        plan = plan_with_status(plan, results_of(state), questions)
     return Inspection(
         thread=record,
         checkpoint_id=_checkpoint_id(state),
@@ -111,7 +111,7 @@ def _run_status(state: "StateSnapshot", questions: tuple[Question, ...]) -> RunS
         return "waiting_human"
     if state.next or state.tasks:
         return "cancelled"
-    statuses = {result.status for result in _results(state).values()}
+    statuses = {result.status for result in results_of(state).values()}
     return "failed" if "failed" in statuses and "completed" not in statuses else "completed"
 
 
@@ -121,14 +121,12 @@ def _plan_as_told(
     plan = _read(values, "plan", Plan)
     if plan is None:
         return None
-    steps = msgspec.to_builtins(_with_status(plan.steps, results, questions))
+    steps = msgspec.to_builtins(plan_with_status(plan, results, questions).steps)
     # An agent's inputs are between it and the planner.
     return {"strategy": plan.strategy, "steps": [{k: v for k, v in step.items() if k != "inputs"} for step in steps]}
 
 
-def _with_status(
-    steps: tuple[Step, ...], results: dict[str, StepResult], questions: tuple[Question, ...]
-) -> tuple[Step, ...]:
+def plan_with_status(plan: Plan, results: dict[str, StepResult], questions: tuple[Question, ...]) -> Plan:
     waiting = {question.step_id for question in questions}
 
     def told(step: Step) -> Step:
@@ -136,10 +134,10 @@ def _with_status(
             return structs.replace(step, status=results[step.step_id].status)
         return structs.replace(step, status="waiting") if step.step_id in waiting else step
 
-    return tuple(told(step) for step in steps)
+    return structs.replace(plan, steps=tuple(told(step) for step in plan.steps))
 
 
-def _results(state: "StateSnapshot") -> dict[str, StepResult]:
+def results_of(state: "StateSnapshot") -> dict[str, StepResult]:
     """Results so far, those of steps included that are done while a step beside them still waits."""
     found = dict(state.values.get("results") or {})
     for task in state.tasks:

@@ -106,7 +106,7 @@ class Threads:
 
     def create_thread(self, thread_id: str, *, title: str, user: str, now: datetime) -> ThreadRecord:
         """Raises UsageError "thread_id_invalid" or "thread_exists"."""
-        if not _ID.fullmatch(thread_id) or thread_id == LAST:
+        if not is_thread_id(thread_id):
             raise UsageError("thread_id_invalid", ref=thread_id)
         at = stamp(now)
         record = ThreadRecord(thread_id, normalize("NFC", title), "active", user, at, at)
@@ -345,3 +345,8 @@ def _named(rows: Sequence[Row]) -> str:
 def _delete_thread(run: Run, tables: Sequence[str], thread_id: str) -> int:
     """1 if the thread was in the index (the last table), else 0."""
     return [run(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,)).rowcount for table in tables][-1]
+
+
+def is_thread_id(text: str) -> bool:
+    """Whether a thread may be called so."""
+    return bool(_ID.fullmatch(text)) and text != LAST

@@ -36,7 +36,7 @@ def inspection_lines(found: Inspection, now: datetime, say: Words) -> Iterator[s
         counts = {"facts": len(memory.facts), "sessions": len(memory.sessions), "tokens": f"{memory.tokens:,}"}
         yield from ("", f"{say('inspect.memory')}: {say('inspect.remembered', **counts)}")
     if found.usage is not None:
-        yield from ("", f"{say('inspect.usage')}: {_usage(found.usage, say)}")
+        yield from ("", f"{say('inspect.usage')}: {usage_told(found.usage, say)}")
     for question in found.interrupts:
         yield from ("", *how_to_answer(question, say))
 
@@ -48,7 +48,7 @@ def audit_lines(
     for record in records:
         key = f"audit.{record.event}"
         event = say(key) if say.has(key) else one_line(record.event)
-        told = "  ".join(filter(None, (_change(record), (record.doc_hash or "")[:_SHORT_HASH])))
+        told = "  ".join(filter(None, (change_told(record), (record.doc_hash or "")[:_SHORT_HASH])))
         yield f"{clock_time(record.at, now)}  {one_line(record.actor)}  {event}  {told}".rstrip()
     yield from ("",) if records else ()
     for chain in chains:
@@ -56,7 +56,7 @@ def audit_lines(
             yield say("audit.verified", thread=chain.thread_id, count=chain.entries)
 
 
-def _change(record: AuditRecord) -> str:
+def change_told(record: AuditRecord) -> str:
     """What became of a field; else whatever the entry tells besides."""
     if record.field is None:
         return _value(record.detail) if record.detail else ""
@@ -146,7 +146,7 @@ def _checkpoint_line(checkpoint: CheckpointRecord, short: str, now: datetime, sa
     return one_line(f"{short}  {clock_time(checkpoint.at, now)}  {checkpoint.node}{changed}{waiting}") + head
 
 
-def _usage(usage: Usage, say: Words) -> str:
+def usage_told(usage: Usage, say: Words) -> str:
     return say(
         "inspect.used",
         model=one_line(usage.model),

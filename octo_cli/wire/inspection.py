@@ -4,9 +4,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from octo_cli.wire.forms import Question
+from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.memory import Recalled
-from octo_cli.wire.work import Artifact, Intent, Message, Plan, ThreadRecord, Usage
+from octo_cli.wire.work import Artifact, Intent, Message, Plan, StepResult, StepStatus, ThreadRecord, Usage
 
 
 class CheckpointRecord(Struct, frozen=True):
@@ -68,3 +68,78 @@ class AuditChain(Struct, frozen=True):
     thread_id: str
     entries: int
     broken_at: int | None
+
+
+class GraphNode(Struct, frozen=True):
+    """`type` is "supervisor" or the agent. `metadata`: `runs`, `seconds` (None where they were not measured), `parent`
+    (the step a stage belongs to, else None); of a step also `step_id`, `agent`, `description`, `result`, `confidence`
+    and `problem`."""
+
+    id: str
+    label: str
+    type: str
+    status: StepStatus
+    color: str
+    metadata: dict[str, Any]
+
+
+class GraphEdge(Struct, frozen=True):
+    id: str
+    source: str
+    target: str
+    label: str = ""
+    type: str = "default"
+
+
+class Course(Struct, frozen=True):
+    """How a thread's last turn went, as a graph: the supervisor's nodes in the order they ran, the plan's steps, and
+    each step's stages. What has yet to run is there as far as it is certain."""
+
+    thread_id: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    layout: str = "hierarchical"
+
+
+class TurnRecord(Struct, frozen=True):
+    """What was asked at `at`, and what came of it; the plan's steps have their status."""
+
+    asked: str
+    at: str
+    plan: Plan | None
+    results: tuple[StepResult, ...] = ()
+    answer: str = ""
+
+
+class Exchange(Struct, frozen=True):
+    """A question, and how it was answered: `by` whom ("user:NAME") as far as the audit log says, `at` what time.
+
+    `open`: it is still put. One that is not and has no answer was left behind by going back.
+    """
+
+    question: Question
+    open: bool
+    answer: Answer | None = None
+    by: str | None = None
+    at: str | None = None
+
+
+class DocumentText(Artifact, frozen=True):
+    """A finished version, whole. `intact`: the text is the one its hash was taken of."""
+
+    finished_at: str
+    fields: dict[str, Any]
+    text: str
+    intact: bool
+
+
+class Dossier(Struct, frozen=True):
+    """All there is to read of a thread: turns on the branch it stands on, questions and checkpoints of all."""
+
+    found: Inspection
+    turns: tuple[TurnRecord, ...]
+    exchanges: tuple[Exchange, ...]
+    documents: tuple[DocumentText, ...]
+    audit: tuple[AuditRecord, ...]
+    chain: AuditChain
+    history: tuple[CheckpointRecord, ...]

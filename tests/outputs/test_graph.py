@@ -110,5 +110,5 @@ def test_all_is_made_side_by_side_and_holds_what_each_format_holds(octo: Octo) -
     assert json.loads((octo.folder / "all.json").read_text(encoding="utf-8")) == done["result"]
     for name, part in done["result"].items():
         assert octo("resume", done["thread_id"], "-f", name, "--json").json["result"] == part
-    history = octo("threads", "inspect", "last", "--history", "--json").json["checkpoints"]
+    history = octo("threads", "inspect", "last", "--history", "--json").json["history"]
     assert {"generate_chat", "generate_graph", "generate_report"} in [set(one["next"]) for one in history]

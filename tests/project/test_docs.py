@@ -42,7 +42,16 @@ def test_an_example_is_what_crosses_the_wire(room: str, word: str, example: str)
 
 
 def test_every_shape_has_an_example() -> None:
-    cards = {"ThreadRecord", "TypeCard", "AgentCard", "ToolRecord", "Message", "CheckpointRecord"}
+    cards = {
+        "ThreadRecord",
+        "TypeCard",
+        "AgentCard",
+        "ToolRecord",
+        "Message",
+        "CheckpointRecord",
+        "GraphNode",
+        "GraphEdge",
+    }
     assert {word for _, word, _ in EXAMPLES} == {"Summary", "Problem", "Question", "Answer", *cards}
 
 

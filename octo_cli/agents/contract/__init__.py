@@ -42,14 +42,21 @@ def build() -> "CompiledStateGraph[Any, Kit, Any, Any]":
     graph.add_node("ai_review", stages.node("ai_review", stages.ai_review))
     graph.add_node("finalize", stages.node("finalize", stages.finalize))
     graph.add_node("error_handler", stages.error_handler)
+    # With all their ends, so that the graph can be drawn.
     graph.add_edge(START, "initialize")
-    graph.add_conditional_edges("initialize", _unless_failed("collect_context"))
-    graph.add_conditional_edges("collect_context", _unless_failed("generate_draft"))
-    graph.add_conditional_edges("generate_draft", _to_question)
-    graph.add_conditional_edges("collaborate", _after(_AFTER_COLLABORATE, "collaborate"))
-    graph.add_conditional_edges("user_confirm", _after(_AFTER_USER_CONFIRM, "user_confirm"))
-    graph.add_conditional_edges("ai_review", _after_review)
-    graph.add_conditional_edges("finalize", _unless_failed(END))
+    graph.add_conditional_edges("initialize", _unless_failed("collect_context"), ["collect_context", "error_handler"])
+    graph.add_conditional_edges(
+        "collect_context", _unless_failed("generate_draft"), ["generate_draft", "error_handler"]
+    )
+    graph.add_conditional_edges("generate_draft", _to_question, ["collaborate", "user_confirm", "error_handler"])
+    graph.add_conditional_edges(
+        "collaborate", _after(_AFTER_COLLABORATE, "collaborate"), [*_AFTER_COLLABORATE.values(), "collaborate"]
+    )
+    graph.add_conditional_edges(
+        "user_confirm", _after(_AFTER_USER_CONFIRM, "user_confirm"), [*_AFTER_USER_CONFIRM.values(), "user_confirm"]
+    )
+    graph.add_conditional_edges("ai_review", _after_review, ["finalize", "generate_draft", "error_handler"])
+    graph.add_conditional_edges("finalize", _unless_failed(END), [END, "error_handler"])
     graph.add_edge("error_handler", END)
     return graph.compile()
 

@@ -147,6 +147,11 @@ class SqliteDatabase(Database):
     def make_checkpoint_tables(self) -> None:
         from langgraph.checkpoint.sqlite import SqliteSaver
 
+        if self.location == IN_MEMORY:
+            # A second connection would see a database of its own.
+            with self._taken():
+                SqliteSaver(self._connection).setup()
+            return
         with storage_errors(self.name), closing(sqlite3.connect(self.location, timeout=self.timeout)) as connection:
             SqliteSaver(connection).setup()
 
