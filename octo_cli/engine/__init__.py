@@ -7,9 +7,10 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import CheckpointRecord, Inspection
-from octo_cli.wire.work import ThreadRecord, Usage, total
+from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -59,6 +60,8 @@ class Engine:
         self.told = False
         self._storage: Storage | None = None
         self._graph: CompiledStateGraph[Any, Kit, Any, Any] | None = None
+        # Two runs may be the first at once.
+        self._opening, self._building = asyncio.Lock(), asyncio.Lock()
 
     # Threads
 
@@ -86,11 +89,20 @@ class Engine:
         storage = await self._open()
         return await asyncio.to_thread(storage.resolve, ref)
 
+    async def threads(self, *, status: ThreadStatus | None, limit: int | None) -> tuple[ThreadRecord, ...]:
+        storage = await self._open()
+        return tuple(await asyncio.to_thread(storage.threads, status=status, limit=limit))
+
+    async def questions(self, thread_id: str | None) -> tuple[Question, ...]:
+        """What waits for a person, oldest first, of one thread or of all."""
+        storage = await self._open()
+        return tuple(await asyncio.to_thread(storage.questions, thread_id))
+
     # Runs
 
     async def run(
         self, thread_id: str, turn: Turn, *, format: str | None = None, actor: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Run `thread_id` until it is done or waits for a person; the last event is `RunFinished`.
 
         Raises ThreadBusy when another process runs it or takes it over, InvalidAnswer when an answer does not fit its
@@ -310,13 +322,19 @@ class Engine:
         return Registry(self.settings)
 
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
-        if self._graph is None:
-            from octo_cli.supervisor.build import build
+        async with self._building:
+            if self._graph is None:
+                self._graph = await self._built(await self._open())
+            return self._graph
 
-            storage = await self._open()
-            saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
-        return self._graph
+    async def _built(self, storage: Storage) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+        """The graph over the open database; what takes long, a second of imports above all, off the event loop."""
+        build = (await asyncio.to_thread(import_module, "octo_cli.supervisor.build")).build
+        saver = await self._stack.enter_async_context(storage.checkpointer())
+        graph: CompiledStateGraph[Any, Kit, Any, Any] = await asyncio.to_thread(
+            build, self.registry, saver, assisted=self.settings.model != OFFLINE
+        )
+        return graph
 
     def kit(
         self, thread_id: str, storage: Storage, actor: str, mind: Reasoner, *, seconds_before: float = 0.0
@@ -346,10 +364,11 @@ class Engine:
         return open_mind(settings.models, key_for=_key_for, warn=warn, cache=cache, spent=spent)
 
     async def _open(self) -> Storage:
-        if self._storage is None:
-            self._storage = await asyncio.to_thread(open_storage, self.settings.database)
-            self._stack.callback(self._storage.close)
-        return self._storage
+        async with self._opening:
+            if self._storage is None:
+                self._storage = await asyncio.to_thread(open_storage, self.settings.database)
+                self._stack.callback(self._storage.close)
+            return self._storage
 
     async def record(self, thread_id: str) -> ThreadRecord:
         record = await asyncio.to_thread((await self._open()).thread, thread_id)
