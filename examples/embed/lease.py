@@ -2,13 +2,13 @@
 
 import asyncio
 
-from octo_cli import open_engine
+from octo_cli import Answer, open_engine
 
 REQUEST = "임대차계약서 작성해줘. 보증금 5천만원에 월세 50만원, 임차인 홍길동, 2027년 3월 1일부터 2년"
 REST = {"landlord_name": "김철수", "property_address": "서울특별시 마포구 월드컵북로 396", "payment_day": "25일"}
 REPLIES = {
-    "collaboration_required": {"action": "submit", "fields": REST},
-    "approval_required": {"action": "approve"},
+    "collaboration_required": Answer("submit", fields=REST),
+    "approval_required": Answer("approve"),
 }
 
 
