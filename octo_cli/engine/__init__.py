@@ -12,11 +12,11 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextman
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
-from octo_cli.engine.run import Run
+from octo_cli.engine.run import Run, Stream
 from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.agents.registry import Registry
     from octo_cli.engine.history import History
+
+T = TypeVar("T")
 
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
@@ -100,7 +102,7 @@ class Engine:
 
     # Runs
 
-    async def run(
+    def run(
         self, thread_id: str, turn: Turn, *, format: str | None = None, actor: str | None = None
     ) -> AsyncGenerator[Event]:
         """Run `thread_id` until it is done or waits for a person; the last event is `RunFinished`.
@@ -108,14 +110,29 @@ class Engine:
         Raises ThreadBusy when another process runs it or takes it over, InvalidAnswer when an answer does not fit its
         question (nothing is changed then), StorageError and ModelError when `Continue` may succeed later.
         """
+        return self._held(thread_id, lambda run: run.events(turn), format=format, actor=actor)
+
+    def hosted(self, thread_id: str, turn: Turn, stream: Stream, *, actor: str | None = None) -> AsyncGenerator[Any]:
+        """`run` for a host that streams the graph itself, by `stream(input, context)`: what that yields."""
+        return self._held(thread_id, lambda run: run.chunks(turn, stream), actor=actor)
+
+    async def _held(
+        self,
+        thread_id: str,
+        work: Callable[[Run], AsyncGenerator[T]],
+        *,
+        format: str | None = None,
+        actor: str | None = None,
+    ) -> AsyncGenerator[T]:
+        """What the run's work yields, as long as the thread is this process's to run."""
         storage = await self._open()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
-                async with aclosing(run.events(turn)) as events:
-                    with _ended_when_lost(lease, events):
-                        async for event in events:
-                            yield event
+                async with aclosing(work(run)) as made:
+                    with _ended_when_lost(lease, made):
+                        async for one in made:
+                            yield one
 
     async def summary(self, thread_id: str) -> Summary:
         """The thread as it stands, as the contract's one object."""
