@@ -17,7 +17,7 @@ from msgspec import structs
 
 from octo_cli import engine
 from octo_cli.errors import InvalidAnswer, OctoError, UsageError
-from octo_cli.i18n import Language, describe, words
+from octo_cli.i18n import Language, describe, in_words, language_of_locale, words
 from octo_cli.settings import Settings, resolve
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
@@ -56,10 +56,11 @@ async def open_engine(**options: Unpack[Options]) -> AsyncIterator["Octo"]:
     """
     if unknown := options.keys() - Options.__annotations__.keys():
         raise TypeError(f"open_engine() got an unexpected keyword argument {min(unknown)!r}")
-    settings = await asyncio.to_thread(_settled, options)
+    with in_words(words(language_of_locale())):
+        settings = await asyncio.to_thread(_settled, options)
     async with engine.open_engine(settings) as opened:
-        await opened.catch_up()
         octo = Octo(opened)
+        await octo._done(opened.catch_up())
         try:
             yield octo
         finally:
@@ -98,7 +99,7 @@ class Run:
         async for event in self._events:
             if isinstance(event, RunFinished):
                 return event.summary
-        raise UsageError("run_over")
+        raise RuntimeError("this run was listened to already: every call begins one of its own")
 
 
 class Octo:
@@ -106,10 +107,12 @@ class Octo:
 
     A `thread` is named as on the command line: by its id, the beginning of one (4 characters or more), its exact title,
     or "last". After `open_engine`'s block every call raises UsageError "engine_closed"; each may raise StorageError.
+    An OctoError reads as a sentence in the language of the settings, and has its `code` beside it.
     """
 
     def __init__(self, opened: engine.Engine) -> None:
         self._engine = opened
+        self._say = words(opened.settings.language_for())
         self._going: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -195,8 +198,8 @@ class Octo:
         return await self._done(self._engine.fork(thread, at))
 
     def explain(self, error: OctoError) -> Problem:
-        """An error as a person is told it, in the language of the settings: one sentence, and the next command."""
-        return Problem(error.code, *describe(error, words(self._engine.settings.language_for())))
+        """An error as Octo's own commands tell it: its code, the sentence, and the next command to type, if any."""
+        return Problem(error.code, *describe(error, self._say))
 
     # What goes on
 
@@ -211,18 +214,20 @@ class Octo:
                 async for event in events:
                     told.put_nowait(event)
 
-        task = self._begun(work())
-        task.add_done_callback(lambda _: told.put_nowait(None))
-        try:
-            while (event := await told.get()) is not None:
-                yield event
-            await self._outcome(task)
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+        with in_words(self._say):
+            task = self._begun(work())
+            task.add_done_callback(lambda _: told.put_nowait(None))
+            try:
+                while (event := await told.get()) is not None:
+                    yield event
+                await self._outcome(task)
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _done(self, work: Coroutine[Any, Any, T]) -> T:
-        return await self._outcome(self._begun(work))
+        with in_words(self._say):
+            return await self._outcome(self._begun(work))
 
     def _begun(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         if self._closed:
