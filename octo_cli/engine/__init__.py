@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -339,19 +338,14 @@ class Engine:
         return Registry(self.settings)
 
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
+        from octo_cli.supervisor.build import build
+
+        storage = await self._open()
         async with self._building:
             if self._graph is None:
-                self._graph = await self._built(await self._open())
+                saver = await self._stack.enter_async_context(storage.checkpointer())
+                self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
             return self._graph
-
-    async def _built(self, storage: Storage) -> "CompiledStateGraph[Any, Kit, Any, Any]":
-        """The graph over the open database; what takes long, a second of imports above all, off the event loop."""
-        build = (await asyncio.to_thread(import_module, "octo_cli.supervisor.build")).build
-        saver = await self._stack.enter_async_context(storage.checkpointer())
-        graph: CompiledStateGraph[Any, Kit, Any, Any] = await asyncio.to_thread(
-            build, self.registry, saver, assisted=self.settings.model != OFFLINE
-        )
-        return graph
 
     def kit(
         self, thread_id: str, storage: Storage, actor: str, mind: Reasoner, *, seconds_before: float = 0.0

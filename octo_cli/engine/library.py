@@ -2,23 +2,26 @@
 
 `Engine` serves Octo's own commands: it hands LangGraph's state to its neighbours, takes ids for granted, and its
 process ends with it. Here is what strangers are promised, and no more: threads by any name a person could type, nothing
-of LangGraph, no call that blocks the event loop, and an end that waits for what is going on.
+of LangGraph, an event loop of its own so that no other is held up, and an end that waits for what is going on.
 """
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import msgspec
 from msgspec import structs
 
 from octo_cli import engine
 from octo_cli.errors import InvalidAnswer, OctoError, UsageError
-from octo_cli.i18n import Language, describe, in_words, language_of_locale, words
+from octo_cli.i18n import Language, Words, describe, in_words, language_of_locale, words
 from octo_cli.settings import Settings, resolve
+from octo_cli.storage.looping import loop_factory
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import CheckpointRecord
@@ -46,7 +49,7 @@ class Options(TypedDict, total=False):
 
 @asynccontextmanager
 async def open_engine(**options: Unpack[Options]) -> AsyncIterator["Octo"]:
-    """Octo for as long as the block lasts, on the event loop that runs it; any number of them may be open at once.
+    """Octo for as long as the block lasts. Any number of them may be open at once, on any event loop.
 
     What a run that died was asking is found, and questions whose time is over are closed. At the end of the block
     whatever still runs is cancelled, as by Ctrl-C: it is saved, and `resume` goes on with it.
@@ -56,18 +59,26 @@ async def open_engine(**options: Unpack[Options]) -> AsyncIterator["Octo"]:
     """
     if unknown := options.keys() - Options.__annotations__.keys():
         raise TypeError(f"open_engine() got an unexpected keyword argument {min(unknown)!r}")
-    with in_words(words(language_of_locale())):
-        settings = await asyncio.to_thread(_settled, options)
-    async with engine.open_engine(settings) as opened:
-        octo = Octo(opened)
-        await octo._done(opened.catch_up())
+    settings = await asyncio.to_thread(_settled, options)
+    octo = Octo(settings, words(settings.language_for()))
+    with ThreadPoolExecutor(1, "octo") as thread:
+        living = asyncio.get_running_loop().run_in_executor(thread, octo._live)
         try:
+            await octo._opened(living)
             yield octo
         finally:
-            await octo._close()
+            octo._close()
+            await asyncio.wait([living])
+        living.result()
 
 
 def _settled(options: Options) -> Settings:
+    say = words(language_of_locale())
+    with in_words(say):
+        return _resolved(options)
+
+
+def _resolved(options: Options) -> Settings:
     given = {name: str(value) for name, value in options.items() if value is not None}
     environment, folder = dict(os.environ), Path(given.pop("folder", ".")).absolute()
     if home := given.pop("home", None):
@@ -110,11 +121,15 @@ class Octo:
     An OctoError reads as a sentence in the language of the settings, and has its `code` beside it.
     """
 
-    def __init__(self, opened: engine.Engine) -> None:
-        self._engine = opened
-        self._say = words(opened.settings.language_for())
-        self._going: set[asyncio.Task[Any]] = set()
+    def __init__(self, settings: Settings, say: Words) -> None:
+        self._settings = settings
+        self._say = say
+        # The engine's event loop, in a thread of its own: what it imports, reads and computes holds up nobody else's.
+        self._loop = (loop_factory(settings.database, sys.platform) or asyncio.new_event_loop)()
+        self._ready: Future[None] = Future()
+        self._over = asyncio.Event()
         self._closed = False
+        self._going: set[asyncio.Task[Any]] = set()
 
     # Runs
 
@@ -131,7 +146,7 @@ class Octo:
 
         async def begin() -> tuple[str, Turn]:
             thread_id = await self._engine.thread_for(text, thread, create=create)
-            return thread_id, Say(text, format or self._engine.settings.format)
+            return thread_id, Say(text, format or self._settings.format)
 
         return Run(self._events(begin))
 
@@ -201,60 +216,99 @@ class Octo:
         """An error as Octo's own commands tell it: its code, the sentence, and the next command to type, if any."""
         return Problem(error.code, *describe(error, self._say))
 
-    # What goes on
+    # The engine's own thread
+
+    def _live(self) -> None:
+        """Be the engine, in this thread, until it is closed."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._alive())
+
+    async def _alive(self) -> None:
+        with in_words(self._say):
+            async with engine.open_engine(self._settings) as self._engine:
+                await self._engine.catch_up()
+                self._ready.set_result(None)
+                await self._over.wait()
+                for task in self._going:
+                    task.cancel()
+                if self._going:
+                    await asyncio.wait(self._going)
+
+    async def _opened(self, living: "asyncio.Future[None]") -> None:
+        """Wait until the engine can be used, or raise what kept it from that."""
+        await asyncio.wait([living, asyncio.wrap_future(self._ready)], return_when=asyncio.FIRST_COMPLETED)
+        if living.done():
+            living.result()
+
+    def _close(self) -> None:
+        self._closed = True
+        # One that could not be opened has ended by itself.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._over.set)
+
+    async def _done(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` comes to in the engine's thread; cancelled with whoever waits, it has ended before they go on."""
+        with in_words(self._say):
+            if self._closed:
+                work.close()
+                raise UsageError("engine_closed")
+            errand = _Errand(self._loop, work, self._going)
+            over = asyncio.wrap_future(errand.over)
+            try:
+                await asyncio.shield(over)
+            except asyncio.CancelledError:
+                errand.cancel()
+                await asyncio.wait([over])
+                raise
+            if errand.task.cancelled():
+                raise UsageError("engine_closed")
+            return errand.task.result()
 
     async def _events(self, begin: Begin) -> AsyncGenerator[Event]:
-        """The events of one run. It is a task of its own, so that it begins and ends in one, whoever listens."""
+        """The events of one run, which goes on at its own pace."""
         told: asyncio.Queue[Event | None] = asyncio.Queue()
+        listener = asyncio.get_running_loop()
 
         async def work() -> None:
-            await self._engine.graph()
             thread_id, turn = await begin()
             async with aclosing(self._engine.run(thread_id, turn)) as events:
                 async for event in events:
-                    told.put_nowait(event)
+                    listener.call_soon_threadsafe(told.put_nowait, event)
 
-        with in_words(self._say):
-            task = self._begun(work())
-            task.add_done_callback(lambda _: told.put_nowait(None))
-            try:
-                while (event := await told.get()) is not None:
-                    yield event
-                await self._outcome(task)
-            finally:
-                task.cancel()
-                await asyncio.wait([task])
-
-    async def _done(self, work: Coroutine[Any, Any, T]) -> T:
-        with in_words(self._say):
-            return await self._outcome(self._begun(work))
-
-    def _begun(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        if self._closed:
-            work.close()
-            raise UsageError("engine_closed")
-        task = asyncio.create_task(work)
-        self._going.add(task)
-        task.add_done_callback(self._going.discard)
-        return task
-
-    async def _outcome(self, task: asyncio.Task[T]) -> T:
-        """What the task came to; it is cancelled with whoever waits for it. UsageError when closing cancelled it."""
+        running = asyncio.create_task(self._done(work()))
+        running.add_done_callback(lambda _: told.put_nowait(None))
         try:
-            return await task
-        except asyncio.CancelledError:
-            listener = asyncio.current_task()
-            if self._closed and not (listener and listener.cancelling()):
-                raise UsageError("engine_closed") from None
-            raise
+            while (event := await told.get()) is not None:
+                yield event
+            await running
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
 
-    async def _close(self) -> None:
-        """Cancel whatever goes on, and wait until it is saved."""
-        self._closed = True
-        for task in self._going:
-            task.cancel()
-        if self._going:
-            await asyncio.wait(self._going)
+
+class _Errand(Generic[T]):
+    """Work on one event loop for whoever waits on another; `over` is there when its task has ended, however it did."""
+
+    task: asyncio.Task[T]
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], going: set[asyncio.Task[Any]]
+    ) -> None:
+        self.over: Future[None] = Future()
+        self._loop, self._work, self._going = loop, work, going
+        loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self.task = self._loop.create_task(self._work)
+        self._going.add(self.task)
+        self.task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        self._going.discard(task)
+        self.over.set_result(None)
+
+    def cancel(self) -> None:
+        self._loop.call_soon_threadsafe(lambda: self.task.cancel())
 
 
 def _answer(question: Question, reply: Answer | Mapping[str, Any]) -> Answer:
