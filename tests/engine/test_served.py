@@ -213,10 +213,14 @@ def test_a_server_is_spoken_to_as_any_other(server: str, octo: Octo) -> None:
     from langgraph_sdk import get_client
 
     async def story() -> str:
-        graph, client = RemoteGraph("octo", url=server), get_client(url=server)
-        config: Any = {"configurable": {"thread_id": (await client.threads.create())["thread_id"]}}
-        chunks: Any = graph.astream(SAY, config, stream_mode=["custom"])
-        assert [data["type"] async for _, data in chunks] == ["intent_recognised", "plan_ready", "step_started"]
+        async with get_client(url=server) as client:
+            return await told_by(RemoteGraph("octo", client=client), (await client.threads.create())["thread_id"])
+
+    async def told_by(graph: RemoteGraph, thread_id: str) -> str:
+        config: Any = {"configurable": {"thread_id": thread_id}}
+        chunks: Any = graph.astream(SAY, config, stream_mode=["custom"], subgraphs=True)
+        told = [data["type"] async for _, _, data in chunks]
+        assert told[:4] == ["intent_recognised", "plan_ready", "step_started", "step_progress"]
 
         form = (await graph.aget_state(config)).interrupts[0]
         with pytest.raises(RemoteException, match="action_not_offered"):
