@@ -2,33 +2,27 @@
 
 `Engine` serves Octo's own commands: it hands LangGraph's state to its neighbours, takes ids for granted, and its
 process ends with it. Here is what strangers are promised, and no more: threads by any name a person could type, nothing
-of LangGraph, an event loop of its own so that no other is held up, and an end that waits for what is going on.
+of LangGraph, and an engine `apart` from their event loop.
 """
 
 import asyncio
 import os
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 from msgspec import structs
 
-from octo_cli import engine
-from octo_cli.errors import InvalidAnswer, OctoError, UsageError
-from octo_cli.i18n import Language, Words, describe, in_words, language_of_locale, words
+from octo_cli.engine.apart import Apart, open_apart
+from octo_cli.errors import InvalidAnswer, OctoError
+from octo_cli.i18n import Language, describe, in_words, language_of_locale, words
 from octo_cli.settings import Settings, resolve
-from octo_cli.storage.looping import loop_factory
-from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary, Turn
+from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import CheckpointRecord
 from octo_cli.wire.work import Problem, ThreadRecord, ThreadStatus
-
-T = TypeVar("T")
-Begin = Callable[[], Awaitable[tuple[str, Turn]]]
 
 
 class Options(TypedDict, total=False):
@@ -60,30 +54,17 @@ async def open_engine(**options: Unpack[Options]) -> AsyncIterator["Octo"]:
     if unknown := options.keys() - Options.__annotations__.keys():
         raise TypeError(f"open_engine() got an unexpected keyword argument {min(unknown)!r}")
     settings = await asyncio.to_thread(_settled, options)
-    octo = Octo(settings, words(settings.language_for()))
-    with ThreadPoolExecutor(1, "octo") as thread:
-        living = asyncio.get_running_loop().run_in_executor(thread, octo._live)
-        try:
-            await octo._opened(living)
-            yield octo
-        finally:
-            octo._close()
-            await asyncio.wait([living])
-        living.result()
+    async with open_apart(settings) as apart:
+        yield Octo(apart)
 
 
 def _settled(options: Options) -> Settings:
-    say = words(language_of_locale())
-    with in_words(say):
-        return _resolved(options)
-
-
-def _resolved(options: Options) -> Settings:
     given = {name: str(value) for name, value in options.items() if value is not None}
     environment, folder = dict(os.environ), Path(given.pop("folder", ".")).absolute()
     if home := given.pop("home", None):
         environment["OCTO_HOME"] = str(folder / home)
-    return resolve(given, environment, folder)
+    with in_words(words(language_of_locale())):
+        return resolve(given, environment, folder)
 
 
 class Run:
@@ -121,15 +102,9 @@ class Octo:
     An OctoError reads as a sentence in the language of the settings, and has its `code` beside it.
     """
 
-    def __init__(self, settings: Settings, say: Words) -> None:
-        self._settings = settings
-        self._say = say
-        # The engine's event loop, in a thread of its own: what it imports, reads and computes holds up nobody else's.
-        self._loop = (loop_factory(settings.database, sys.platform) or asyncio.new_event_loop)()
-        self._ready: Future[None] = Future()
-        self._over = asyncio.Event()
-        self._closed = False
-        self._going: set[asyncio.Task[Any]] = set()
+    def __init__(self, apart: Apart) -> None:
+        self._apart = apart
+        self._engine = apart.engine
 
     # Runs
 
@@ -144,11 +119,11 @@ class Octo:
         none of; ThreadBusy while something else runs it; ModelError where `resume` may do better.
         """
 
-        async def begin() -> tuple[str, Turn]:
+        async def begin() -> AsyncGenerator[Event]:
             thread_id = await self._engine.thread_for(text, thread, create=create)
-            return thread_id, Say(text, format or self._settings.format)
+            return self._engine.run(thread_id, Say(text, format or self._engine.settings.format))
 
-        return Run(self._events(begin))
+        return Run(self._apart.told(begin))
 
     def answer(self, question: Question, reply: Answer | Mapping[str, Any]) -> Run:
         """Answer a question, and go on until the next one or the end.
@@ -161,18 +136,18 @@ class Octo:
         changed then. For the rest, see `run`.
         """
 
-        async def begin() -> tuple[str, Turn]:
-            return question.thread_id, Answers({question.id: _answer(question, reply)})
+        async def begin() -> AsyncGenerator[Event]:
+            return self._engine.run(question.thread_id, Answers({question.id: _answer(question, reply)}))
 
-        return Run(self._events(begin))
+        return Run(self._apart.told(begin))
 
     def resume(self, thread: str) -> Run:
         """Go on with what a crash, a cancelled run or a failure left undone. Raises as `run` does."""
 
-        async def begin() -> tuple[str, Turn]:
-            return await self._engine.resolve(thread), Continue()
+        async def begin() -> AsyncGenerator[Event]:
+            return self._engine.run(await self._engine.resolve(thread), Continue())
 
-        return Run(self._events(begin))
+        return Run(self._apart.told(begin))
 
     # Threads
 
@@ -180,7 +155,7 @@ class Octo:
         self, *, status: ThreadStatus | None = None, limit: int | None = None
     ) -> tuple[ThreadRecord, ...]:
         """The threads, or those that stand like that, the one touched last first; at most `limit`."""
-        return await self._done(self._engine.threads(status=status, limit=limit))
+        return await self._apart.done(self._engine.threads(status=status, limit=limit))
 
     async def questions(self, thread: str | None = None) -> tuple[Question, ...]:
         """What waits for a person, oldest first, of one thread or of all. Raises NotFound for an unknown thread."""
@@ -190,7 +165,7 @@ class Octo:
             thread_id = await self._engine.resolve(thread) if thread else None
             return await self._engine.questions(thread_id)
 
-        return await self._done(found())
+        return await self._apart.done(found())
 
     async def summary(self, thread: str) -> Summary:
         """The thread as it stands: its last turn's status, result, documents and questions. Raises NotFound."""
@@ -198,11 +173,11 @@ class Octo:
         async def summed_up() -> Summary:
             return await self._engine.summary(await self._engine.resolve(thread))
 
-        return await self._done(summed_up())
+        return await self._apart.done(summed_up())
 
     async def history(self, thread: str) -> tuple[CheckpointRecord, ...]:
         """Every checkpoint of a thread, oldest first, the agents' own among them. Raises NotFound."""
-        return await self._done(self._engine.history(thread))
+        return await self._apart.done(self._engine.history(thread))
 
     async def fork(self, thread: str, at: str | None = None) -> ThreadRecord:
         """A new thread with the same past, up to the checkpoint `at`: an id of `history`, the beginning of one, or a
@@ -210,105 +185,11 @@ class Octo:
 
         Raises NotFound for an unknown thread or checkpoint, Failed "cannot_go_back" for one that nothing goes on from.
         """
-        return await self._done(self._engine.fork(thread, at))
+        return await self._apart.done(self._engine.fork(thread, at))
 
     def explain(self, error: OctoError) -> Problem:
         """An error as Octo's own commands tell it: its code, the sentence, and the next command to type, if any."""
-        return Problem(error.code, *describe(error, self._say))
-
-    # The engine's own thread
-
-    def _live(self) -> None:
-        """Be the engine, in this thread, until it is closed."""
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._alive())
-
-    async def _alive(self) -> None:
-        with in_words(self._say):
-            async with engine.open_engine(self._settings) as self._engine:
-                await self._engine.catch_up()
-                self._ready.set_result(None)
-                await self._over.wait()
-                for task in self._going:
-                    task.cancel()
-                if self._going:
-                    await asyncio.wait(self._going)
-
-    async def _opened(self, living: "asyncio.Future[None]") -> None:
-        """Wait until the engine can be used, or raise what kept it from that."""
-        await asyncio.wait([living, asyncio.wrap_future(self._ready)], return_when=asyncio.FIRST_COMPLETED)
-        if living.done():
-            living.result()
-
-    def _close(self) -> None:
-        self._closed = True
-        # One that could not be opened has ended by itself.
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._over.set)
-
-    async def _done(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` comes to in the engine's thread; cancelled with whoever waits, it has ended before they go on."""
-        with in_words(self._say):
-            if self._closed:
-                work.close()
-                raise UsageError("engine_closed")
-            errand = _Errand(self._loop, work, self._going)
-            over = asyncio.wrap_future(errand.over)
-            try:
-                await asyncio.shield(over)
-            except asyncio.CancelledError:
-                errand.cancel()
-                await asyncio.wait([over])
-                raise
-            if errand.task.cancelled():
-                raise UsageError("engine_closed")
-            return errand.task.result()
-
-    async def _events(self, begin: Begin) -> AsyncGenerator[Event]:
-        """The events of one run, which goes on at its own pace."""
-        told: asyncio.Queue[Event | None] = asyncio.Queue()
-        listener = asyncio.get_running_loop()
-
-        async def work() -> None:
-            thread_id, turn = await begin()
-            async with aclosing(self._engine.run(thread_id, turn)) as events:
-                async for event in events:
-                    listener.call_soon_threadsafe(told.put_nowait, event)
-
-        running = asyncio.create_task(self._done(work()))
-        running.add_done_callback(lambda _: told.put_nowait(None))
-        try:
-            while (event := await told.get()) is not None:
-                yield event
-            await running
-        finally:
-            running.cancel()
-            await asyncio.wait([running])
-
-
-class _Errand(Generic[T]):
-    """Work on one event loop for whoever waits on another; `over` is there when its task has ended, however it did."""
-
-    task: asyncio.Task[T]
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], going: set[asyncio.Task[Any]]
-    ) -> None:
-        self.over: Future[None] = Future()
-        self._loop, self._work, self._going = loop, work, going
-        loop.call_soon_threadsafe(self._begin)
-
-    def _begin(self) -> None:
-        self.task = self._loop.create_task(self._work)
-        self._going.add(self.task)
-        self.task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[T]) -> None:
-        self._going.discard(task)
-        self.over.set_result(None)
-
-    def cancel(self) -> None:
-        self._loop.call_soon_threadsafe(lambda: self.task.cancel())
+        return Problem(error.code, *describe(error, self._apart.say))
 
 
 def _answer(question: Question, reply: Answer | Mapping[str, Any]) -> Answer:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,11 +18,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from octo_cli.agents.registry import Registry
-from octo_cli.engine import Engine, open_engine
+from octo_cli.engine import Engine
+from octo_cli.engine.apart import Apart, open_apart
 from octo_cli.engine.run import RECURSION_LIMIT
 from octo_cli.errors import Failed, InvalidAnswer, OctoError, UsageError
 from octo_cli.i18n import describe, in_words, language_of_locale, words
 from octo_cli.settings import OFFLINE, Settings, resolve
+from octo_cli.storage import open_storage
 from octo_cli.supervisor.build import build
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Say, Turn
@@ -45,7 +47,7 @@ class Refused(RuntimeError):
 class _Here(threading.local):
     """What this thread's event loop has: a server asks for a checkpointer once a loop, and closes it at its end."""
 
-    engine: Engine | None = None
+    apart: Apart | None = None
     graph: "Served | None" = None
 
 
@@ -54,20 +56,20 @@ _here = _Here()
 
 @asynccontextmanager
 async def checkpointer() -> AsyncIterator["BaseCheckpointSaver[Any]"]:
-    """Octo's own, of the database that settings name; open until the server ends.
+    """Octo's own, of the database that settings name; open until the server ends, and so is the engine that runs.
 
     Raises UsageError for settings that cannot be taken, StorageError for a database that cannot be opened or written.
     """
     settings = await asyncio.to_thread(_settings)
-    async with open_engine(settings) as engine:
-        with in_words(words(settings.language_for())):
-            await engine.catch_up()
-            saver = (await engine.graph()).checkpointer
-        _here.engine = engine
-        try:
-            yield cast("BaseCheckpointSaver[Any]", saver)
-        finally:
-            _here.engine = None
+    async with open_apart(settings) as apart:
+        # The server reads threads on its own event loop: that takes a connection of its own.
+        with await asyncio.to_thread(open_storage, settings.database) as storage:
+            async with storage.checkpointer() as saver:
+                _here.apart = apart
+                try:
+                    yield saver
+                finally:
+                    _here.apart = None
 
 
 async def graph() -> "Served":
@@ -101,29 +103,36 @@ class Served(CompiledStateGraph[Any, "Kit", Any, Any]):
 
     async def astream(self, input: Any, config: "RunnableConfig | None" = None, **options: Any) -> AsyncGenerator[Any]:
         """LangGraph's chunks. Raises Refused for every OctoError there is."""
-        engine = _here.engine
-        configurable = (config or {}).get("configurable", {})
-        thread_id, user = str(configurable.get("thread_id", "")), configurable.get("langgraph_auth_user_id")
-        # A server would limit what waits for nobody, and save when it is convenient.
-        limited = cast("RunnableConfig", {**(config or {}), "recursion_limit": RECURSION_LIMIT})
+        apart, configurable = _here.apart, (config or {}).get("configurable", {})
+        user = configurable.get("langgraph_auth_user_id")
+        # What the server put in for itself belongs to its own event loop.
+        kept = {name: value for name, value in configurable.items() if not name.startswith("__")}
+        limited: Any = {"configurable": kept, "recursion_limit": RECURSION_LIMIT}
 
-        def stream(given: Any, kit: "Kit") -> AsyncGenerator[Any]:
-            ours = {**options, "context": kit, "durability": "sync"}
-            chunks = super(Served, self).astream(given, limited, **ours)
-            return cast("AsyncGenerator[Any]", chunks)
+        async def begin() -> AsyncGenerator[Any]:
+            assert apart is not None  # it was there when the run began
+            thread_id, engine = str(kept["thread_id"]), apart.engine
+            turn = await _turn(input, thread_id, engine)
+            graph = await engine.graph()
+
+            def stream(given: Any, kit: "Kit") -> AsyncGenerator[Any]:
+                ours = {**options, "context": kit, "durability": "sync"}
+                return cast("AsyncGenerator[Any]", graph.astream(given, limited, **ours))
+
+            return engine.hosted(thread_id, turn, stream, actor=f"user:{user}" if user else None)
 
         try:
-            if engine is None:
+            if apart is None:
                 raise Failed("served_without_storage")
             # A server that was told of no thread makes one up, and keeps nothing of it.
-            if self.checkpointer is None or not thread_id:
+            if self.checkpointer is None or not kept.get("thread_id"):
                 raise UsageError("served_without_thread")
-            turn = await _turn(input, thread_id, engine)
-            async for chunk in engine.hosted(thread_id, turn, stream, actor=f"user:{user}" if user else None):
-                yield chunk
+            async with aclosing(apart.told(begin)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         except OctoError as error:
-            language = engine.settings.language_for() if engine else language_of_locale()
-            raise Refused(f"{error.code}: {describe(error, words(language))[0]}") from error
+            say = apart.say if apart else words(language_of_locale())
+            raise Refused(f"{error.code}: {describe(error, say)[0]}") from error
 
 
 async def _turn(given: Any, thread_id: str, engine: Engine) -> Turn:
