@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,9 @@ from octo_cli.wire.events import PlanReady
 from octo_cli.wire.work import Problem
 from tests.conftest import LEASE, REST
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "embed" / "lease.py"
+PROJECT = Path(__file__).parents[2]
+EXAMPLE = PROJECT / "examples" / "embed" / "lease.py"
+PAGES = [PROJECT / "docs" / name for name in ("library.md", "library.ko.md")]
 FILLED = {"action": "submit", "fields": REST}
 
 Story = Callable[[Octo], Coroutine[Any, Any, Any]]
@@ -62,12 +66,40 @@ def told(story: Story, options: Options) -> Any:
     return asyncio.run(within())
 
 
-def test_the_example_makes_its_document(tmp_path: Path) -> None:
-    environment = {**os.environ, "OCTO_HOME": str(tmp_path / "home"), "PYTHONUTF8": "1"}
-    command = [sys.executable, "-W", "error", str(EXAMPLE)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+def printed(program: str, folder: Path) -> list[str]:
+    """What a program of somebody else's prints, in a folder and with a home of its own."""
+    environment = {**os.environ, "OCTO_HOME": str(folder / "home"), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert (done.stderr, done.returncode) == ("", 0)
-    assert Path(done.stdout.splitlines()[-1]).read_text(encoding="utf-8").startswith("# ")
+    return done.stdout.splitlines()
+
+
+def test_the_example_makes_its_document(tmp_path: Path) -> None:
+    path = printed(EXAMPLE.read_text(encoding="utf-8"), tmp_path)[-1]
+    assert Path(path).read_text(encoding="utf-8").startswith("# ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_what_works(page: Path, tmp_path: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    shown, program, _ = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert shown in EXAMPLE.read_text(encoding="utf-8")
+    *_, status, refusal = printed(program, tmp_path)
+    assert (status, refusal.partition(":")[0]) == ("waiting_human", "invalid_value")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_lists_every_call_and_error(page: Path) -> None:
+    first = re.findall(r"^\| `(?:octo\.)?(\w+)(\(.*?\))?`", page.read_text(encoding="utf-8"), re.MULTILINE)
+    calls = {name: parameters for name, parameters in first if parameters}
+    assert set(calls) == {"open_engine", *(name for name in vars(Octo) if not name.startswith("_"))}
+    for name in calls.keys() - {"open_engine"}:
+        named = [one.name for one in signature(getattr(Octo, name)).parameters.values()][1:]
+        assert [word.partition("=")[0] for word in calls[name][1:-1].split(", ") if word != "*"] == named
+    errors = {name for name in octo_cli.__all__ if isinstance(getattr(octo_cli, name), type(OctoError))}
+    raised = {name for name in errors if issubclass(getattr(octo_cli, name), OctoError)} - {"OctoError"}
+    assert {name for name, parameters in first if not parameters} == raised
 
 
 def test_the_example_is_typed_for_whoever_writes_one(tmp_path: Path) -> None:

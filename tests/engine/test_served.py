@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -235,3 +236,13 @@ def test_a_server_is_spoken_to_as_any_other(server: str, octo: Octo) -> None:
 
     assert asyncio.run(story()) in [path.name for path in octo.documents]
     assert [thread["status"] for thread in octo("threads", "list", "--json").json["threads"]] == ["completed"]
+
+
+@pytest.mark.parametrize("page", ["library.md", "library.ko.md"])
+def test_a_page_speaks_to_a_server(page: str, server: str, octo: Octo) -> None:
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    *_, program = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    spoken = program.replace("http://127.0.0.1:2024", server)
+    subprocess.run([sys.executable, "-c", spoken], cwd=octo.folder, check=True, capture_output=True)
+    (asked,) = octo("inbox", "--json").json["interrupts"]
+    assert {one["name"]: one["confirmed"] for one in asked["fields"]}["tenant_name"]
