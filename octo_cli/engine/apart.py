@@ -12,8 +12,9 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 from octo_cli.engine import Engine, open_engine
+from octo_cli.engine.sentences import in_words
 from octo_cli.errors import UsageError
-from octo_cli.i18n import in_words, words
+from octo_cli.i18n import words
 from octo_cli.settings import Settings
 from octo_cli.storage.looping import loop_factory
 
@@ -76,23 +77,25 @@ class Apart:
             return errand.task.result()
 
     async def told(self, begin: Callable[[], Awaitable[AsyncGenerator[T]]]) -> AsyncGenerator[T]:
-        """What a run yields, which goes on at its own pace; `begin` begins it, in the engine's thread.
+        """What a run yields; `begin` begins it, in the engine's thread. Like any generator it waits to be asked on.
 
         Whoever stops listening before its end cancels it.
         """
         told: asyncio.Queue[T | None] = asyncio.Queue()
-        listener = asyncio.get_running_loop()
+        listener, asked = asyncio.get_running_loop(), asyncio.Semaphore(0)
 
         async def work() -> None:
             async with aclosing(await begin()) as made:
                 async for one in made:
                     listener.call_soon_threadsafe(told.put_nowait, one)
+                    await asked.acquire()
 
         running = asyncio.create_task(self.done(work()))
         running.add_done_callback(lambda _: told.put_nowait(None))
         try:
             while (one := await told.get()) is not None:
                 yield one
+                self._there(asked.release)
             await running
         finally:
             running.cancel()
@@ -106,9 +109,12 @@ class Apart:
 
     def close(self) -> None:
         self._closed = True
-        # The loop of one that could not be opened is closed already.
+        self._there(self._over.set)
+
+    def _there(self, call: Callable[[], object]) -> None:
+        """Make the call in the engine's thread, unless that has ended."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._over.set)
+            self._loop.call_soon_threadsafe(call)
 
     # The thread
 

@@ -16,8 +16,9 @@ import msgspec
 from msgspec import structs
 
 from octo_cli.engine.apart import Apart, open_apart
+from octo_cli.engine.sentences import in_words, told
 from octo_cli.errors import InvalidAnswer, OctoError
-from octo_cli.i18n import Language, describe, in_words, language_of_locale, words
+from octo_cli.i18n import Language, language_of_locale, words
 from octo_cli.settings import Settings, resolve
 from octo_cli.wire.events import Answers, Continue, Event, RunFinished, Say, Summary
 from octo_cli.wire.forms import Answer, Question
@@ -189,7 +190,7 @@ class Octo:
 
     def explain(self, error: OctoError) -> Problem:
         """An error as Octo's own commands tell it: its code, the sentence, and the next command to type, if any."""
-        return Problem(error.code, *describe(error, self._apart.say))
+        return told(error, self._apart.say)
 
 
 def _answer(question: Question, reply: Answer | Mapping[str, Any]) -> Answer:

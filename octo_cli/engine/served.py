@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import msgspec
 from langgraph.graph.state import CompiledStateGraph
@@ -21,8 +21,9 @@ from octo_cli.agents.registry import Registry
 from octo_cli.engine import Engine
 from octo_cli.engine.apart import Apart, open_apart
 from octo_cli.engine.run import RECURSION_LIMIT
+from octo_cli.engine.sentences import in_words, told
 from octo_cli.errors import Failed, InvalidAnswer, OctoError, UsageError
-from octo_cli.i18n import describe, in_words, language_of_locale, words
+from octo_cli.i18n import language_of_locale, words
 from octo_cli.settings import OFFLINE, Settings, resolve
 from octo_cli.storage import open_storage
 from octo_cli.supervisor.build import build
@@ -131,8 +132,16 @@ class Served(CompiledStateGraph[Any, "Kit", Any, Any]):
                 async for chunk in chunks:
                     yield chunk
         except OctoError as error:
-            say = apart.say if apart else words(language_of_locale())
-            raise Refused(f"{error.code}: {describe(error, say)[0]}") from error
+            raise _refused(error) from error
+
+    async def abulk_update_state(self, *_: Any, **__: Any) -> NoReturn:
+        """A state is made by runs alone: one that was written beside them loses what is asked in it."""
+        raise _refused(UsageError("served_no_update"))
+
+
+def _refused(error: OctoError) -> Refused:
+    problem = told(error, _here.apart.say if _here.apart else words(language_of_locale()))
+    return Refused(f"{problem.code}: {problem.message}")
 
 
 async def _turn(given: Any, thread_id: str, engine: Engine) -> Turn:

@@ -5,8 +5,7 @@ The catalogues are `ko.toml` and `en.toml`, one section a room, with the same ke
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -46,16 +45,6 @@ def describe(error: OctoError, say: Words, *, thread: str | None = None) -> tupl
     message = say(f"error.{error.code}", **values)
     hint = f"hint.{error.code}"
     return message, say(hint, **values) if say.has(hint) else None
-
-
-@contextmanager
-def in_words(say: Words) -> Iterator[None]:
-    """An OctoError that leaves the block reads as its sentence: whoever catches it may know no catalogue."""
-    try:
-        yield
-    except OctoError as error:
-        error.args = (describe(error, say)[0],)
-        raise
 
 
 def said(value: object, say: Words) -> object:

@@ -163,6 +163,19 @@ def test_a_thread_is_answered_forked_and_told_of(options: Options) -> None:
     told(story, options)
 
 
+def test_a_server_keeps_it_as_a_file_does(options: Options, address: str) -> None:
+    async def begin(octo: Octo) -> str:
+        return str((await octo.run(LEASE)).thread_id)
+
+    async def go_on(octo: Octo) -> str:
+        (question,) = await octo.questions()
+        return (await octo.answer(question, FILLED)).interrupts[0].thread_id
+
+    served: Options = {**options, "postgres": address}
+    assert told(begin, served) == told(go_on, served)
+    assert told(lambda octo: octo.threads(), options) == ()
+
+
 def test_talk_goes_on_in_a_thread_of_the_embedders_own_name(options: Options) -> None:
     async def story(octo: Octo) -> None:
         await octo.run("안녕하세요", "customer-7", create=True)
@@ -314,6 +327,20 @@ def test_closing_waits_until_what_goes_on_is_saved(options: Options) -> None:
             await listener
         async with open_engine(**options) as octo:
             assert (await octo.summary("last")).status == "cancelled"
+            assert (await octo.resume("last")).status == "waiting_human"
+
+    asyncio.run(story())
+
+
+def test_closing_ends_a_run_that_nobody_asks_on(options: Options) -> None:
+    async def story() -> None:
+        async with open_engine(**options) as octo:
+            events = aiter(octo.run(LEASE))
+            while not isinstance(await anext(events), PlanReady):
+                pass
+        with refused(UsageError, "engine_closed"):
+            await anext(events)
+        async with open_engine(**options) as octo:
             assert (await octo.resume("last")).status == "waiting_human"
 
     asyncio.run(story())

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,7 +81,14 @@ def test_it_streams_pauses_is_answered_and_finishes(home: Octo) -> None:
     assert path.read_text(encoding="utf-8") == approved
 
 
-def test_the_thread_is_octos_own(home: Octo) -> None:
+@pytest.mark.parametrize("kept", ["sqlite", "postgres"])
+def test_the_thread_is_octos_own(
+    kept: str, home: Octo, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if kept == "postgres":
+        home.environment["OCTO_POSTGRES_URL"] = request.getfixturevalue("address")
+        monkeypatch.setenv("OCTO_POSTGRES_URL", home.environment["OCTO_POSTGRES_URL"])
+
     async def begin() -> None:
         async with hosted() as graph:
             await graph.ainvoke(SAY, CONFIG)
@@ -139,6 +146,31 @@ def test_an_answer_to_a_thread_there_is_none_of_is_refused(home: Octo) -> None:
             for given in (None, nobodys):
                 with pytest.raises(served.Refused, match=r"^thread_not_found: "):
                     await graph.ainvoke(given, CONFIG)
+
+    asyncio.run(story())
+
+
+def test_a_client_that_leaves_loses_nothing(home: Octo) -> None:
+    async def story() -> None:
+        async with hosted() as graph:
+            async with aclosing(graph.astream(SAY, CONFIG, stream_mode="updates")) as chunks:
+                async for chunk in chunks:
+                    if "make_plan" in chunk:
+                        break
+            left = await graph.aget_state(CONFIG)
+            assert (left.interrupts, bool(left.next)) == ((), True)
+            await graph.ainvoke(None, CONFIG)
+            assert len((await graph.aget_state(CONFIG)).interrupts) == 1
+
+    asyncio.run(story())
+
+
+def test_a_state_is_not_written_beside_the_runs(home: Octo) -> None:
+    async def story() -> None:
+        async with hosted() as graph:
+            await graph.ainvoke(SAY, CONFIG)
+            with pytest.raises(served.Refused, match=r"^served_no_update: "):
+                await graph.aupdate_state(CONFIG, {"format": "json"})
 
     asyncio.run(story())
 
