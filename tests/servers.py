@@ -32,7 +32,7 @@ class TcpServer:
 
     def __init__(self, folder: Path, programs: Path, owner: str | None) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.authority = folder / "authority.pem"
         self._programs = programs
         self._owner = owner
@@ -139,7 +139,7 @@ def _owner() -> str | None:
     return next((name for name in ("postgres", "nobody") if name in known), None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

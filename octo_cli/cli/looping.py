@@ -1,12 +1,10 @@
-"""Where Octo's event loop starts, and which one it is."""
+"""Where a command's event loop starts."""
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-from octo_cli.settings import DatabaseSettings, Settings
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+from octo_cli.settings import Settings
+from octo_cli.storage.looping import loop_factory
 
 T = TypeVar("T")
 
@@ -19,14 +17,3 @@ def finished(work: Coroutine[Any, Any, T], settings: Settings) -> T:
 
     with asyncio.Runner(loop_factory=loop_factory(settings.database, sys.platform)) as runner:
         return runner.run(work)
-
-
-def loop_factory(database: DatabaseSettings, platform: str) -> "Callable[[], AbstractEventLoop] | None":
-    """What makes the loop; None for the platform's own.
-
-    On Windows that one cannot wait for a socket as psycopg does; the one that can starts no child processes, so it is
-    taken for a server only.
-    """
-    import asyncio
-
-    return asyncio.SelectorEventLoop if platform == "win32" and database.postgres else None

@@ -7,18 +7,18 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
 from octo_cli.engine.answers import read_value
 from octo_cli.engine.dossiers import ANSWERS, Told, document_text
-from octo_cli.engine.run import Run
+from octo_cli.engine.run import Run, Stream
 from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
 from octo_cli.reasoning.base import Reasoner, Warn
@@ -28,7 +28,7 @@ from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Event, Summary, Turn
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.inspection import AuditChain, AuditRecord, CheckpointRecord, Course, Dossier, Inspection
-from octo_cli.wire.work import ThreadRecord, Usage, total
+from octo_cli.wire.work import ThreadRecord, ThreadStatus, Usage, total
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.agents.registry import Registry
     from octo_cli.engine.history import History
+
+T = TypeVar("T")
 
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
@@ -60,6 +62,8 @@ class Engine:
         self.told = False
         self._storage: Storage | None = None
         self._graph: CompiledStateGraph[Any, Kit, Any, Any] | None = None
+        # Two runs may be the first at once.
+        self._opening, self._building = asyncio.Lock(), asyncio.Lock()
 
     # Threads
 
@@ -87,24 +91,48 @@ class Engine:
         storage = await self._open()
         return await asyncio.to_thread(storage.resolve, ref)
 
+    async def threads(self, *, status: ThreadStatus | None, limit: int | None) -> tuple[ThreadRecord, ...]:
+        storage = await self._open()
+        return tuple(await asyncio.to_thread(storage.threads, status=status, limit=limit))
+
+    async def questions(self, thread_id: str | None) -> tuple[Question, ...]:
+        """What waits for a person, oldest first, of one thread or of all."""
+        storage = await self._open()
+        return tuple(await asyncio.to_thread(storage.questions, thread_id))
+
     # Runs
 
-    async def run(
+    def run(
         self, thread_id: str, turn: Turn, *, format: str | None = None, actor: str | None = None
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Run `thread_id` until it is done or waits for a person; the last event is `RunFinished`.
 
         Raises ThreadBusy when another process runs it or takes it over, InvalidAnswer when an answer does not fit its
         question (nothing is changed then), StorageError and ModelError when `Continue` may succeed later.
         """
+        return self._held(thread_id, lambda run: run.events(turn), format=format, actor=actor)
+
+    def hosted(self, thread_id: str, turn: Turn, stream: Stream, *, actor: str | None = None) -> AsyncGenerator[Any]:
+        """`run` for a host that streams the graph itself, by `stream(input, context)`: what that yields."""
+        return self._held(thread_id, lambda run: run.chunks(turn, stream), actor=actor)
+
+    async def _held(
+        self,
+        thread_id: str,
+        work: Callable[[Run], AsyncGenerator[T]],
+        *,
+        format: str | None = None,
+        actor: str | None = None,
+    ) -> AsyncGenerator[T]:
+        """What the run's work yields, as long as the thread is this process's to run."""
         storage = await self._open()
         with storage_errors(self.settings.database.name):
             async with self._lease(storage, thread_id) as lease:
                 run = Run(self, storage, lease, format=format, actor=actor or self._person)
-                async with aclosing(run.events(turn)) as events:
-                    with _ended_when_lost(lease, events):
-                        async for event in events:
-                            yield event
+                async with aclosing(work(run)) as made:
+                    with _ended_when_lost(lease, made):
+                        async for one in made:
+                            yield one
 
     async def summary(self, thread_id: str) -> Summary:
         """The thread as it stands, as the contract's one object."""
@@ -342,13 +370,14 @@ class Engine:
         return Registry(self.settings)
 
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
-        if self._graph is None:
-            from octo_cli.supervisor.build import build
+        from octo_cli.supervisor.build import build
 
-            storage = await self._open()
-            saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
-        return self._graph
+        storage = await self._open()
+        async with self._building:
+            if self._graph is None:
+                saver = await self._stack.enter_async_context(storage.checkpointer())
+                self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
+            return self._graph
 
     def kit(
         self, thread_id: str, storage: Storage, actor: str, mind: Reasoner, *, seconds_before: float = 0.0
@@ -378,10 +407,11 @@ class Engine:
         return open_mind(settings.models, key_for=_key_for, warn=warn, cache=cache, spent=spent)
 
     async def _open(self) -> Storage:
-        if self._storage is None:
-            self._storage = await asyncio.to_thread(open_storage, self.settings.database)
-            self._stack.callback(self._storage.close)
-        return self._storage
+        async with self._opening:
+            if self._storage is None:
+                self._storage = await asyncio.to_thread(open_storage, self.settings.database)
+                self._stack.callback(self._storage.close)
+            return self._storage
 
     async def record(self, thread_id: str) -> ThreadRecord:
         record = await asyncio.to_thread((await self._open()).thread, thread_id)

@@ -2,8 +2,8 @@
 
 import asyncio
 import shlex
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.engine import Engine
 
+# What streams the graph: (its input, its context) -> what it yields.
+Stream = Callable[[Any, "Kit"], AsyncGenerator[Any]]
+
 # Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round.
 RECURSION_LIMIT: Final = 200
 # Who asks when it is not an agent.
@@ -59,49 +62,76 @@ class Run:
         self.warnings: list[dict[str, Any]] = []
         # What this run was told and what one before it was, and did not live to work in; by question.
         self._given: dict[str, Answer] = {}
+        # Those of them that nobody was told of yet.
+        self._fresh: dict[str, Answer] = {}
         # The tools that answers of this run allow for the rest of it.
         self.allowed: tuple[str, ...] = ()
         # What the mind warned of and nobody was told yet; what this turn used of models, by step.
         self._unsaid: list[Warned] = []
         self._spent: dict[str, Usage] = {}
+        # What all turns before this one used.
+        self._past: Usage | None = None
+        self.title = ""
         self._say = words(engine.settings.language_for())
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
+        """The run as events; the last is `RunFinished`."""
+        inputs, kit = await self._begun(turn)
+        yield RunStarted(self.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
+        self._tell_of_agents()
+        if inputs is not _NOTHING:
+            try:
+                async with self._at_work(turn, kit):
+                    # Said only now that it is kept: an answer that was acknowledged is never asked for again.
+                    for question_id, answer in self._fresh.items():
+                        yield InterruptAnswered(question_id, answer.action, self.actor)
+                    async for event in self._stream(inputs, kit):
+                        yield event
+            except OctoError:
+                # A generator that is being closed may not speak; whoever closed it does not listen either.
+                for event in self._unheard():
+                    yield event
+                raise
+        async for event in self._end(kit):
+            yield event
+
+    async def chunks(self, turn: Turn, stream: Stream) -> AsyncGenerator[Any]:
+        """The same run for a host that streams the graph itself: `stream` is given its input and its context."""
+        inputs, kit = await self._begun(turn)
+        if inputs is not _NOTHING:
+            async with self._at_work(turn, kit), aclosing(stream(inputs, kit)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        async for _ in self._end(kit):
+            pass
+
+    async def _begun(self, turn: Turn) -> tuple[Any, "Kit"]:
+        """What the graph is fed, and its context. Raises for a turn that does not fit; nothing is changed then."""
         record, details, questions = await self._left()
         inputs = await self._inputs(turn, record, details, questions)
         new = isinstance(turn, Say)
+        self.title, self._past = record.title, details.usage
         self._say = words(self.engine.settings.language_for(turn.text if isinstance(turn, Say) else record.title))
+        self._fresh = {name: answer for name, answer in self._given.items() if name not in details.answers}
         self._spent |= {} if new else details.turn_usage
         mind = self.engine.mind(self._warn, self._spent)
         seconds_before = 0.0 if new else details.active_seconds
         kit = self.engine.kit(self.thread_id, self.storage, self.actor, mind, seconds_before=seconds_before)
-        kit = replace(kit, format=self.format, allowed=self.allowed)
-        yield RunStarted(record.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
-        self._tell_of_agents()
-        if inputs is not _NOTHING:
-            begun = {"turns_added": 1, "turn_usage": {}, "past_usage": details.usage} if isinstance(turn, Say) else {}
-            await asyncio.to_thread(
-                self._touch, "running", model=self.engine.settings.model, answers=self._given, **begun
-            )
-            try:
-                # Said only now that it is kept: an answer that was acknowledged is never asked for again.
-                for question_id, answer in self._given.items():
-                    if question_id not in details.answers:
-                        yield InterruptAnswered(question_id, answer.action, self.actor)
-                async for event in self._stream(inputs, kit):
-                    yield event
-            except BaseException as error:
-                await asyncio.shield(self._broken_off(error, kit))
-                # A generator that is being closed may not speak; whoever closed it does not listen either.
-                if isinstance(error, OctoError):
-                    for event in self._unheard():
-                        yield event
-                raise
-            finally:
-                if mind.models is not None:
-                    await mind.models.aclose()
-        async for event in self._end(kit):
-            yield event
+        return inputs, replace(kit, format=self.format, allowed=self.allowed)
+
+    @asynccontextmanager
+    async def _at_work(self, turn: Turn, kit: "Kit") -> AsyncIterator[None]:
+        """The thread stands as running meanwhile; when it breaks off, as what it was left as."""
+        begun = {"turns_added": 1, "turn_usage": {}, "past_usage": self._past} if isinstance(turn, Say) else {}
+        await asyncio.to_thread(self._touch, "running", model=self.engine.settings.model, answers=self._given, **begun)
+        try:
+            yield
+        except BaseException as error:
+            await asyncio.shield(self._broken_off(error, kit))
+            raise
+        finally:
+            if kit.mind.models is not None:
+                await kit.mind.models.aclose()
 
     def _tell_of_agents(self) -> None:
         """What the registry has to say; once a process is enough for whoever watches."""

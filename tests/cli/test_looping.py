@@ -4,8 +4,9 @@ import asyncio
 from pathlib import Path
 
 import octo_cli
-from octo_cli.cli.looping import finished, loop_factory
+from octo_cli.cli.looping import finished
 from octo_cli.settings import DatabaseSettings, resolve
+from octo_cli.storage.looping import loop_factory
 
 SERVER = DatabaseSettings(Path("octo.db"), postgres="postgresql://db/octo")
 
