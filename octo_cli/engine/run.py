@@ -72,6 +72,7 @@ class Run:
         # What all turns before this one used.
         self._past: Usage | None = None
         self.title = ""
+        self._ran = False
         self._say = words(engine.settings.language_for())
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
@@ -122,6 +123,7 @@ class Run:
     @asynccontextmanager
     async def _at_work(self, turn: Turn, kit: "Kit") -> AsyncIterator[None]:
         """The thread stands as running meanwhile; when it breaks off, as what it was left as."""
+        self._ran = True
         begun = {"turns_added": 1, "turn_usage": {}, "past_usage": self._past} if isinstance(turn, Say) else {}
         await asyncio.to_thread(self._touch, "running", model=self.engine.settings.model, answers=self._given, **begun)
         try:
@@ -290,7 +292,9 @@ class Run:
             yield InterruptRaised(question)
         usage = total(self._spent.values()) or Usage(model=self.engine.settings.model)
         yield UsageChanged(usage)
-        summary = summarised(record, state, questions, usage=usage, format=self.format)
+        # Whatever ran has made the format that was wanted, or said why not; one that stood still is told in it now.
+        format = None if self._ran else self.format
+        summary = summarised(record, state, questions, usage=usage, format=format)
         yield RunFinished(structs.replace(summary, warnings=tuple(self.warnings)))
 
     def _put_down(self, state: "StateSnapshot", questions: tuple[Question, ...], seconds: float) -> ThreadRecord:

@@ -7,6 +7,8 @@ none of Octo's own.
 from functools import cache
 from typing import Any, Final
 
+import msgspec
+
 from octo_cli.errors import Failed, NotFound
 from octo_cli.outputs import all as every
 from octo_cli.outputs import chat, graph, json, report
@@ -42,13 +44,26 @@ def formats() -> tuple[str, ...]:
 
 
 def made(name: str, subject: Subject) -> Any:
-    """The result in that format; of one with parts, the result of each by name. Raises NotFound "format_not_found"."""
+    """The result in that format; of one with parts, the result of each by name.
+
+    Raises NotFound "format_not_found", and Failed "output_broken" when another package's fails.
+    """
     wanted = output(name)
     if wanted is None:
         raise NotFound("format_not_found", name=name, known=", ".join(formats()))
+    if name not in OWN:
+        return _made_elsewhere(wanted, subject)
     if wanted.generate:
         return wanted.generate(subject)
     return {part: made(part, subject) for part in wanted.parts}
+
+
+def _made_elsewhere(wanted: Output, subject: Subject) -> Any:
+    try:
+        assert wanted.generate, "it has no generate"
+        return msgspec.to_builtins(wanted.generate(subject))
+    except Exception as exc:
+        raise Failed("output_broken", name=wanted.name, reason=f"{type(exc).__name__}: {exc}") from exc
 
 
 @cache

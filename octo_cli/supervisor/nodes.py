@@ -13,7 +13,7 @@ from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask
 from octo_cli.credentials import scrub
-from octo_cli.errors import UsageError
+from octo_cli.errors import OctoError, UsageError
 from octo_cli.i18n import language_of, words
 from octo_cli.outputs import OWN, made, output, subject_of
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
@@ -316,11 +316,11 @@ def generate_foreign(state: State, runtime: Runtime[Kit]) -> Update:
     """The format of another package; whatever goes wrong there, the answer is told as `chat`."""
     name, subject = state["format"], subject_of(state)
     try:
-        return {"output": {name: to_builtins(made(name, subject))}}
-    except Exception as error:
+        return {"output": {name: made(name, subject)}}
+    except OctoError as error:
         log.exception("the format %s failed", name)
-        reason = scrub(one_line(f"{type(error).__name__}: {error}"))
         say = words(state["request"]["language"])
+        reason = scrub(one_line(str(error.values.get("reason", error.code))))
         runtime.context.tell(Warned("output_failed", say("supervisor.output_failed", format=name, reason=reason)))
         return {"format": "chat", "output": {"chat": made("chat", subject)}}
 
