@@ -36,7 +36,7 @@ GROUP: Final = "octo.agents"
 RESERVED: Final = (
     "chat|supervisor|guard|recall|understand|clarify|make_plan|dispatch|gather|aggregate|choose_output|remember|"
     "messages|documents|say|format|request|recalled|allowed|intent|asking|chosen|clarified|plan|results|aggregated|"
-    "output|memory|wish|"
+    "output|memory|wish|review_plan|settle_plan|reviewing|review|reviews|"
     "generate_.*"
 )
 _NAME: Final = re.compile(rf"(?!(?:{RESERVED})$)[a-z][a-z0-9_]{{1,31}}")

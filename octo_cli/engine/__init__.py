@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
-from octo_cli.engine.answers import read_value
+from octo_cli.engine.answers import check, read_value
 from octo_cli.engine.run import Run
 from octo_cli.engine.views import inspected, questions_of, said_in, summarised
 from octo_cli.errors import InvalidAnswer, ModelError, NotFound, StorageError, ThreadBusy
@@ -192,6 +192,10 @@ class Engine:
         if question.document_type is None:
             return frozenset(field.name for field in question.fields)
         return frozenset(spec.name for spec in self.catalog.find(question.document_type).fields)
+
+    def check(self, question: Question, answer: Answer) -> None:
+        """Raise InvalidAnswer unless `answer` fits `question` as it stands."""
+        check(question, answer, self.catalog, self.settings.now().date())
 
     def reader(self, question: Question) -> Callable[[str, str], tuple[Any, str]]:
         """How a form reads what is typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer."""

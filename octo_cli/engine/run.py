@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from msgspec import structs
 
-from octo_cli.engine.answers import bound, check
+from octo_cli.engine.answers import bound
 from octo_cli.engine.views import questions_of, said_in, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, ModelError, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, said, words
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.engine import Engine
 
-# Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round.
-RECURSION_LIMIT: Final = 200
+# Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round, a step of a plan three.
+RECURSION_LIMIT: Final = 400
 # Who asks when it is not an agent.
 _SUPERVISOR: Final = "supervisor"
 # The thread stands where it should: nothing to feed the graph.
@@ -207,8 +207,10 @@ class Run:
         for question_id, answer in given.items():
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
-            check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        self._given = {name: bound(open_now[name], answer) for name, answer in given.items()} | kept
+            self.engine.check(open_now[question_id], answer)
+        today = self.engine.settings.now().date()
+        told = {name: bound(open_now[name], answer, self.engine.catalog, today) for name, answer in given.items()}
+        self._given = told | kept
         self.allowed = tuple(open_now[name].tool or "" for name, answer in self._given.items() if answer.scope == "run")
         return Command(resume={name: msgspec.to_builtins(answer) for name, answer in self._given.items()})
 

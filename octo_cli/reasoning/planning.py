@@ -51,6 +51,12 @@ def plan(request: Request, intent: Intent) -> Plan:
     return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
 
 
+def inputs_for(request: Request, agent: str, task: str) -> dict[str, Any]:
+    """What `agent` needs to do `task`, a step in words of a person's own; {} for a document of an unknown type."""
+    errand = next(_of_category(replace(request, text=task, chosen={}), agent, task, request.language))
+    return errand.inputs
+
+
 def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
     if intent.category == "chat":
         return

@@ -30,7 +30,9 @@ def build(
     graph = StateGraph(State, context_schema=Kit)
     agents = [card.name for card in registry.cards()]
     made = [name for name, output in OWN.items() if output.generate]
-    for name in ("guard", "recall", "understand", "clarify", "make_plan", "dispatch", "gather", "aggregate"):
+    for name in ("guard", "recall", "understand", "clarify", "make_plan", "review_plan", "settle_plan"):
+        graph.add_node(name, getattr(nodes, name))
+    for name in ("dispatch", "gather", "aggregate"):
         graph.add_node(name, getattr(nodes, name))
     for name in agents:
         # A plug-in's graph does not tell its failures from a dead run: the supervisor does it for it.
@@ -47,7 +49,9 @@ def build(
     graph.add_edge("recall", "understand")
     graph.add_conditional_edges("understand", nodes.after_understand, ["clarify", "make_plan"])
     graph.add_edge("clarify", "understand")
-    graph.add_conditional_edges("make_plan", nodes.after_plan, ["clarify", "dispatch"])
+    graph.add_conditional_edges("make_plan", nodes.after_plan, ["clarify", "review_plan", "dispatch"])
+    graph.add_edge("review_plan", "settle_plan")
+    graph.add_conditional_edges("settle_plan", nodes.after_review, ["review_plan", "dispatch"])
     graph.add_conditional_edges("dispatch", nodes.ready_steps, [*agents, "aggregate"])
     for name in agents:
         graph.add_edge(name, "gather")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,12 +13,13 @@ from msgspec import structs, to_builtins
 
 from octo_cli.agents.kit import Kit, ask
 from octo_cli.credentials import scrub
-from octo_cli.errors import UsageError
-from octo_cli.i18n import language_of, words
+from octo_cli.errors import InvalidAnswer, NotFound, UsageError
+from octo_cli.i18n import Words, describe, language_of, words
 from octo_cli.outputs import OWN, made, output, subject_of
+from octo_cli.reasoning import planning
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.recent import conversation
-from octo_cli.supervisor import memory
+from octo_cli.supervisor import memory, reviewing
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
 from octo_cli.wire.events import (
@@ -30,7 +31,7 @@ from octo_cli.wire.events import (
     TextDelta,
     Warned,
 )
-from octo_cli.wire.forms import FormField, Question
+from octo_cli.wire.forms import Answer, FormField, Question
 from octo_cli.wire.memory import Wish
 from octo_cli.wire.work import Artifact, DocumentRef, Intent, Language, Message, Plan, Problem, Step, StepResult
 
@@ -85,6 +86,9 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "asking": None,
         "chosen": {},
         "clarified": 0,
+        "reviewing": None,
+        "review": None,
+        "reviews": 0,
         "plan": None,
         "results": None,
         "allowed": None,
@@ -152,12 +156,89 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
     if plan.steps and plan.unserved:
         say = words(state["request"]["language"])
         kit.tell(Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
-    request = {**state["request"], "steps": len(plan.steps)}
-    return {"plan": to_builtins(plan), "request": request, "asking": None}
+    return {**_kept(plan, state), **_to_review(plan, state, kit), "asking": None}
 
 
 def after_plan(state: State) -> str:
-    return "clarify" if state.get("asking") else "dispatch"
+    return "clarify" if state.get("asking") else _review_or_dispatch(state)
+
+
+def review_plan(state: State) -> Update:
+    answer = ask(state["reviewing"] or {})
+    return {"review": to_builtins(answer), "reviews": state.get("reviews", 0) + 1}
+
+
+async def settle_plan(state: State, runtime: Runtime[Kit]) -> Update:
+    """Make of the plan what the person wants of it; a plan that was turned down ends the turn."""
+    kit, plan = runtime.context, _plan(state)
+    answer = msgspec.convert(state["review"], Answer)
+    settled: Update = {"reviewing": None, "review": None}
+    if answer.action == "reject":
+        return {**settled, "results": to_builtins(_turned_down(plan, state, answer.reason))}
+    if answer.action != "submit":
+        return settled
+    done = _results(state)
+    before = [step for step in plan.steps if step.step_id not in done]
+    try:
+        after = reviewing.revised(before, answer.fields)
+    except InvalidAnswer as error:
+        # Octo's own door has refused it already; another one (a LangGraph server) may not have.
+        question = {**(state["reviewing"] or {}), "message": describe(error, words(state["request"]["language"]))[0]}
+        return {"reviewing": question, "review": None}
+    request = await _request(state, kit)
+    finished = [step for step in plan.steps if step.step_id in done]
+    tasks = {step.step_id: step for step in before}
+    fitting = [_refitted(step, tasks[step.step_id], request, state) for step in after]
+    plan = reviewing.planned(plan, [*finished, *fitting])
+    kit.tell(PlanReady(plan))
+    return {**settled, **_kept(plan, state)}
+
+
+def after_review(state: State) -> str:
+    return _review_or_dispatch(state)
+
+
+def _review_or_dispatch(state: State) -> str:
+    return "review_plan" if state.get("reviewing") else "dispatch"
+
+
+def _kept(plan: Plan, state: State) -> Update:
+    return {"plan": to_builtins(plan), "request": {**state["request"], "steps": len(plan.steps)}}
+
+
+def _to_review(plan: Plan, state: State, kit: Kit) -> Update:
+    """The question about the steps still to be done, if the person wants to be asked."""
+    steps = [step for step in plan.steps if step.step_id not in _results(state)]
+    if not (kit.settings.plan.review and steps):
+        return {"reviewing": None}
+    say = words(state["request"]["language"])
+    fields = reviewing.fields_of(steps, kit.cards, say)
+    question = structs.replace(
+        _question(state, kit, "plan_review", fields),
+        type="plan_review_required",
+        editable_fields=reviewing.main_fields(fields),
+        preview=reviewing.drawn(steps, say),
+        actions=("approve", "submit", "reject", "defer"),
+    )
+    return {"reviewing": to_builtins(question)}
+
+
+def _turned_down(plan: Plan, state: State, reason: str | None) -> dict[str, StepResult]:
+    say, done = words(state["request"]["language"]), _results(state)
+    text = say("plan.rejected_for", reason=reason) if reason else say("plan.rejected")
+    steps = (step for step in plan.steps if step.step_id not in done)
+    return {step.step_id: StepResult(step.step_id, step.agent, step.task, "cancelled", text) for step in steps}
+
+
+def _refitted(step: Step, before: Step, request: Request, state: State) -> Step:
+    """`step` with what its agent needs for its task, when that or the agent is another than `before`."""
+    if (step.agent, step.task) == (before.agent, before.task):
+        return structs.replace(step, inputs=before.inputs)
+    inputs = planning.inputs_for(request, step.agent, step.task)
+    if step.agent == before.agent == "contract":
+        inputs = inputs or before.inputs
+    intent = msgspec.convert(state["intent"], Intent)
+    return _prepared(structs.replace(step, inputs=inputs), intent, state)
 
 
 def _lacks_type(step: Step) -> bool:
@@ -178,14 +259,10 @@ def _prepared(step: Step, intent: Intent, state: State) -> Step:
 async def dispatch(state: State, runtime: Runtime[Kit]) -> Update:
     """Announce the steps that can start now, and close those that never will."""
     plan, results = _plan(state), _results(state)
-    skipped: dict[str, StepResult] = {}
-    for step in plan.steps:
-        if step.step_id not in results and _blocked(step, results | skipped):
-            reason = words(state["request"]["language"])("supervisor.skipped", steps=", ".join(step.depends_on))
-            skipped[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
-    for step in _ready(plan, results | skipped):
+    closed = _closed(plan, results, runtime.context, words(state["request"]["language"]))
+    for step in _ready(plan, results | closed):
         runtime.context.tell(StepStarted(step.step_id, step.agent, step.task))
-    return {"results": to_builtins(skipped)}
+    return {"results": to_builtins(closed)}
 
 
 def ready_steps(state: State, runtime: Runtime[Kit]) -> list[Send] | str:
@@ -225,8 +302,44 @@ def _ready(plan: Plan, results: dict[str, StepResult]) -> list[Step]:
     return [step for step in plan.steps if step.step_id not in results and done.issuperset(step.depends_on)]
 
 
-def _blocked(step: Step, results: dict[str, StepResult]) -> bool:
-    return any(need in results and results[need].status != "completed" for need in step.depends_on)
+def _closed(plan: Plan, results: Mapping[str, StepResult], kit: Kit, say: Words) -> dict[str, StepResult]:
+    """What is known already of steps that will never run: nobody does them, or what they need will not come."""
+    waiting = [step for step in plan.steps if step.step_id not in results]
+    closed = {step.step_id: _nobody_does(step, kit, say) for step in waiting if step.agent not in _here(kit)}
+    # Each stands behind those it needs; what is left out of that order waits for itself.
+    ordered = reviewing.in_order(waiting)
+    circle = [step for step in waiting if step not in ordered]
+    known = {step.step_id for step in plan.steps}
+    for step in (*ordered, *circle):
+        reason = _blocked(step, {**results, **closed}, known, say)
+        if step in circle and not reason:
+            reason = say("supervisor.circle", steps=", ".join(step.depends_on))
+        if reason and step.step_id not in closed:
+            closed[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
+    return closed
+
+
+def _here(kit: Kit) -> set[str]:
+    return {card.name for card in kit.cards}
+
+
+def _nobody_does(step: Step, kit: Kit, say: Words) -> StepResult:
+    message, hint = describe(NotFound("agent_not_found", name=step.agent, known=", ".join(sorted(_here(kit)))), say)
+    problem = Problem("agent_not_found", message, hint)
+    return StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
+
+
+def _blocked(step: Step, results: Mapping[str, StepResult], known: Collection[str], say: Words) -> str | None:
+    """Why `step` will never have what it needs; None as long as it may."""
+    gone = [need for need in step.depends_on if need not in known]
+    undone = [results[need] for need in step.depends_on if need in results and results[need].status != "completed"]
+    if gone:
+        return say("supervisor.skipped", steps=", ".join(gone))
+    if not undone:
+        return None
+    steps = ", ".join(result.step_id for result in undone)
+    reasons = " ".join(dict.fromkeys(one_line(result.text) for result in undone if result.text))
+    return say("supervisor.skipped_because" if reasons else "supervisor.skipped", steps=steps, reason=reasons)
 
 
 # The answer
@@ -252,7 +365,9 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
             total_steps=len(results),
             completed_steps=sum(result.status == "completed" for result in results),
             failed_steps=sum(result.status == "failed" for result in results),
-            hitl_interactions=state.get("clarified", 0) + sum(result.pauses for result in results),
+            hitl_interactions=state.get("clarified", 0)
+            + state.get("reviews", 0)
+            + sum(result.pauses for result in results),
             execution_time=round(kit.active_seconds(), 3),
         ),
     )
@@ -360,7 +475,7 @@ def _which_work(state: State, kit: Kit) -> Question:
     say = words(language)
     categories = (*(card.name for card in kit.cards), "chat")
     labels = (*(card.when[language] for card in kit.cards), say("supervisor.just_talk"))
-    return _clarification(
+    return _question(
         state,
         kit,
         "unclear",
@@ -377,10 +492,10 @@ def _which_document(state: State, kit: Kit) -> Question:
     label = words(language)("supervisor.document_type")
     names, titles = tuple(card.name for card in cards), tuple(card.title[language] for card in cards)
     field = FormField("document_type", label, "choice", True, choices=names, choice_labels=titles)
-    return _clarification(state, kit, "which_document", (field,))
+    return _question(state, kit, "which_document", (field,))
 
 
-def _clarification(state: State, kit: Kit, key: str, fields: tuple[FormField, ...]) -> Question:
+def _question(state: State, kit: Kit, key: str, fields: tuple[FormField, ...]) -> Question:
     say = words(state["request"]["language"])
     created_at, expires_at = kit.ask_until()
     return Question(

@@ -38,6 +38,7 @@ class State(TypedDict, total=False):
     `memory`: `wire.memory.Recalled`, what the turn looks back on; `wish` what the person wants of it.
     `results`: `StepResult` by step id. `allowed`: the tools a person allowed for the rest of the turn.
     `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
+    `reviewing`: the question about the plan, `review` the answer to it, `reviews` how many there were this turn.
     """
 
     messages: Annotated[list[dict[str, Any]], Growing(append)]
@@ -52,6 +53,9 @@ class State(TypedDict, total=False):
     asking: dict[str, Any] | None
     chosen: dict[str, Any]
     clarified: int
+    reviewing: dict[str, Any] | None
+    review: dict[str, Any] | None
+    reviews: int
     plan: dict[str, Any] | None
     results: Annotated[dict[str, Any], gather]
     allowed: Annotated[list[str], union]

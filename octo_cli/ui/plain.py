@@ -132,7 +132,8 @@ def how_to_answer(question: Question, say: Words) -> Iterator[str]:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
     elif "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
-        yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
+        if question.doc_hash:
+            yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
     else:
         yield from (f"  {line}" for line in read_lines(question))
     yield from field_lines(question, say)
@@ -146,6 +147,12 @@ def _flags(question: Question, say: Words) -> Iterator[str]:
     blanks = missing(question)
     if "submit" in question.actions and blanks:
         yield " ".join(f"--set {field.name}=…" for field in blanks)
+    elif "approve" in question.actions and "submit" in question.actions:
+        # A plan: approved as it stands, or with changes.
+        yield "--approve"
+        yield " ".join(f"--set {name}=…" for name in question.editable_fields[:2])
+        yield f"--reject {say('run.flag_reason')}"
+        return
     elif "submit" in question.actions:
         yield "--submit"
         yield f"--set {say('run.flag_any')}"
