@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.agents.registry import Registry
     from octo_cli.engine.history import History
+    from octo_cli.supervisor.foreign import Found
 
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
@@ -313,13 +314,25 @@ class Engine:
 
         return Registry(self.settings)
 
+    @cached_property
+    def nodes(self) -> "tuple[Found, ...]":
+        """The nodes of other packages; looked at once."""
+        from octo_cli.supervisor.foreign import nodes
+
+        return tuple(nodes())
+
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
         if self._graph is None:
             from octo_cli.supervisor.build import build
 
             storage = await self._open()
             saver = await self._stack.enter_async_context(storage.checkpointer())
-            self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
+            assisted = self.settings.model != OFFLINE
+            # A step that can end itself does so first, and says how long it took.
+            step_timeout = self.settings.plan.timeout + 1
+            self._graph = build(
+                self.registry, saver, assisted=assisted, step_timeout=step_timeout, nodes_of_others=self.nodes
+            )
         return self._graph
 
     def kit(

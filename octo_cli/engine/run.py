@@ -104,8 +104,9 @@ class Run:
             yield event
 
     def _tell_of_agents(self) -> None:
-        """What the registry has to say; once a process is enough for whoever watches."""
-        told = [Warned(error.code, describe(error, self._say)[0]) for error in self.engine.registry.problems]
+        """What was left out, agents and nodes; once a process is enough for whoever watches."""
+        problems = (*self.engine.registry.problems, *(found.error for found in self.engine.nodes if found.error))
+        told = [Warned(error.code, describe(error, self._say)[0]) for error in problems]
         self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
         if not self.engine.told:
             self._unsaid += told

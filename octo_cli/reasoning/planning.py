@@ -1,7 +1,7 @@
 """From what is asked to who does it: one step for each errand a request names, in the order it names them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from octo_cli.reasoning.snippets import snippet_in
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.patterns import lazy
 from octo_cli.values.urls import find_urls
-from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, TypeCard
+from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, StepResult, TypeCard
 
 
 class _Errand(NamedTuple):
@@ -49,6 +49,31 @@ def plan(request: Request, intent: Intent) -> Plan:
         for number, errand in enumerate(errands, 1)
     )
     return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
+
+
+# A web search that cannot be made here.
+_NO_WEB_SEARCH: Final = frozenset(
+    f"web_search_{why}" for why in ("unset", "no_address", "no_key", "no_json", "refused", "failed")
+)
+
+
+def other_ways(request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]) -> tuple[Step, ...]:
+    """What cannot be sought on the web is sought in the person's own files. Of any other failure rules know no way."""
+    codes = {result.step_id: result.problem.code for result in results if result.problem}
+    if not any(card.name == "search" for card in request.agents):
+        return ()
+    said = words(request.language)
+    hopeless = [step for number, step in failed.items() if codes.get(number) in _NO_WEB_SEARCH]
+    topics = {step.step_id: str(step.inputs.get("query") or topic_of(request.text)) for step in hopeless}
+    return tuple(
+        replace(
+            step,
+            agent="search",
+            task=said("offline.task_search", topic=_shortened(topics[step.step_id])),
+            inputs={"query": topics[step.step_id]},
+        )
+        for step in hopeless
+    )
 
 
 def inputs_for(request: Request, agent: str, task: str) -> dict[str, Any]:

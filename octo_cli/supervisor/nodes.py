@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from langgraph.errors import NodeError
+from langgraph.errors import NodeError, NodeTimeoutError
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 from msgspec import structs, to_builtins
 
-from octo_cli.agents.kit import Kit, ask
+from octo_cli.agents.kit import Kit, ask, too_long
+from octo_cli.agents.registry import is_met
 from octo_cli.credentials import scrub
 from octo_cli.errors import InvalidAnswer, NotFound, UsageError
 from octo_cli.i18n import Words, describe, language_of, words
@@ -33,7 +34,18 @@ from octo_cli.wire.events import (
 )
 from octo_cli.wire.forms import Answer, FormField, Question
 from octo_cli.wire.memory import Wish
-from octo_cli.wire.work import Artifact, DocumentRef, Intent, Language, Message, Plan, Problem, Step, StepResult
+from octo_cli.wire.work import (
+    AgentCard,
+    Artifact,
+    DocumentRef,
+    Intent,
+    Language,
+    Message,
+    Plan,
+    Problem,
+    Step,
+    StepResult,
+)
 
 if TYPE_CHECKING:
     from langgraph.graph._node import StateNode
@@ -89,6 +101,7 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "reviewing": None,
         "review": None,
         "reviews": 0,
+        "replanned": False,
         "plan": None,
         "results": None,
         "allowed": None,
@@ -278,14 +291,16 @@ def ready_steps(state: State, runtime: Runtime[Kit]) -> list[Send] | str:
     return sends or "aggregate"
 
 
-def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
+def failed(state: dict[str, Any], error: NodeError, runtime: Runtime[Kit]) -> Command[str]:
     """A plug-in's graph that raised: its step failed, and the run goes on without it."""
-    step = msgspec.convert(state["step"], Step)
+    step, say = msgspec.convert(state["step"], Step), words(state["request"]["language"])
     log.error("agent %s failed", step.agent, exc_info=error.error)
-    reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
-    message = words(state["request"]["language"])("error.step_failed", reason=reason)
-    problem = Problem("step_failed", message)
-    result = StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
+    if isinstance(error.error, NodeTimeoutError):
+        problem = too_long(say, runtime.context)
+    else:
+        reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
+        problem = Problem("step_failed", say("error.step_failed", reason=reason))
+    result = StepResult(step.step_id, step.agent, step.task, "failed", problem.message, problem=problem)
     # A handler stands in for its node, but not on the node's edges.
     return Command(update={"results": {step.step_id: to_builtins(result)}}, goto="gather")
 
@@ -295,6 +310,44 @@ def gather(state: State) -> Update:
     made = [document for result in _results(state).values() for document in result.documents]
     # An update that adds nothing would count as one.
     return {"documents": {document.document_id: to_builtins(document) for document in made}} if made else {}
+
+
+def after_gather(state: State) -> str:
+    failed = any(result.status == "failed" for result in _results(state).values())
+    return "replan" if failed and not state.get("replanned") else "dispatch"
+
+
+async def replan(state: State, runtime: Runtime[Kit]) -> Update:
+    """Once a turn: another way to what failed, if the mind knows one. What waited for the one waits for the other."""
+    kit, plan, results = runtime.context, _plan(state), _results(state)
+    failed = {step.step_id: step for step in plan.steps if _failed(step, results)}
+    request = structs.replace(await _request(state, kit), agents=_equipped(kit))
+    others = {step.step_id: step for step in await kit.mind.replan(request, failed, tuple(results.values()))}
+    if not others:
+        return {"replanned": True}
+    highest = max((int(step.step_id) for step in plan.steps if step.step_id.isdecimal()), default=0)
+    names = {number: str(highest + place) for place, number in enumerate(others, 1)}
+    intent = msgspec.convert(state["intent"], Intent)
+    steps: list[Step] = []
+    for step in plan.steps:
+        needs = step.depends_on if step.step_id in results else [names.get(need, need) for need in step.depends_on]
+        steps.append(structs.replace(step, depends_on=tuple(needs)))
+        if other := others.get(step.step_id):
+            steps.append(_prepared(structs.replace(other, step_id=names[step.step_id]), intent, state))
+    plan = reviewing.planned(plan, steps)
+    kit.tell(PlanReady(plan))
+    told = "; ".join(f"[{number}] → [{names[number]}] {other.task}" for number, other in others.items())
+    kit.tell(Warned("replanned", words(request.language)("supervisor.replanned", steps=told)))
+    return {"replanned": True, **_kept(plan, state), **_to_review(plan, state, kit)}
+
+
+def _failed(step: Step, results: Mapping[str, StepResult]) -> bool:
+    return step.step_id in results and results[step.step_id].status == "failed"
+
+
+def _equipped(kit: Kit) -> tuple[AgentCard, ...]:
+    """The agents that have what they need to do something useful."""
+    return tuple(card for card in kit.cards if all(is_met(need, kit.settings) for need in card.needs))
 
 
 def _ready(plan: Plan, results: dict[str, StepResult]) -> list[Step]:

@@ -117,7 +117,7 @@ def test_on_a_terminal_a_bad_order_is_told_and_nothing_typed_is_lost(asked: Octo
     terminal.at("[2] 담당 * [contract]:", "\r")
     terminal.at("[2] 앞 단계:", "\x7f\r")
     terminal.at("> ", "1\r")
-    terminal.sees("비밀유지계약서")
+    terminal.sees("아직 필요한 항목")
     terminal.child.sendintr()
     terminal.ends()
     said = asked("threads", "inspect", "last", "--json").json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
 from octo_cli.agents.tools import fenced
 from octo_cli.documents.markdown import escape
-from octo_cli.errors import Failed
+from octo_cli.errors import Failed, Passing
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.urls import find_urls, without_urls
@@ -125,7 +125,8 @@ async def _read(url: str, fetcher: "Fetcher") -> _Read:
 def _none_read(unread: Sequence[_Unread], say: Words) -> Failed:
     if len(unread) == 1:
         return unread[0].error
-    return Failed("web_none_read", reasons=" ".join(_reason(one, say) for one in unread))
+    kind = Passing if any(isinstance(one.error, Passing) for one in unread) else Failed
+    return kind("web_none_read", reasons=" ".join(_reason(one, say) for one in unread))
 
 
 def _reason(unread: _Unread, say: Words) -> str:
