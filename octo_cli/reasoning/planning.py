@@ -51,6 +51,19 @@ def plan(request: Request, intent: Intent) -> Plan:
     return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
 
 
+_REPORT: Final = lazy(
+    r"(?:보고서|리포트)(?:로|를|을|도)?\s*(?:(?:형식|형태)?으?로\s*)?(?:써|쓰|작성|만들|정리|뽑|내\s?줘|부탁|해\s?줘)|"
+    r"\b(?:as|into|in)\s+(?:an?\s+)?(?:\w+\s+)?report\b|"
+    r"\b(?:write|make|prepare|produce|create|draw\s+up|draft)\s+(?:\w+\s+){0,3}report\b",
+    re.I,
+)
+
+
+def format_in(text: str) -> str | None:
+    """The format of the answer that a request names in words: "report", or none."""
+    return "report" if _REPORT.search(text) else None
+
+
 # A web search that cannot be made here.
 _NO_WEB_SEARCH: Final = frozenset(
     f"web_search_{why}" for why in ("unset", "no_address", "no_key", "no_json", "refused", "failed")
@@ -94,7 +107,7 @@ def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
         return
     for piece in pieces:
         category = piece.category or intent.category
-        for errand in _of_category(request, category, piece.text, intent.language):
+        for errand in _of_category(request, category, _with_address(piece, request.text), intent.language):
             yield errand._replace(waits=_BUILDING_ON.search(piece.text) is not None)
 
 
@@ -200,6 +213,17 @@ def _pieces(request: Request) -> tuple[_Piece, ...]:
         else:
             pieces.append(_Piece(category, text))
     return tuple(pieces)
+
+
+# "이 URL 요약하고 …": the address itself may stand anywhere.
+_AN_ADDRESS: Final = lazy(r"\b(?:url|link|page|site|address)s?\b|URL|링크|주소|페이지|사이트|웹\s?문서", re.I)
+
+
+def _with_address(piece: _Piece, said: str) -> str:
+    """The piece, with the addresses of the request if it speaks of one and has none of its own."""
+    if piece.category != "web" or find_urls(piece.text) or not _AN_ADDRESS.search(piece.text):
+        return piece.text
+    return " ".join((piece.text, *find_urls(said)))
 
 
 def _cut(text: str) -> Iterator[str]:

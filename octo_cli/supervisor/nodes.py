@@ -16,7 +16,7 @@ from octo_cli.agents.registry import is_met
 from octo_cli.credentials import scrub
 from octo_cli.errors import InvalidAnswer, NotFound, UsageError
 from octo_cli.i18n import Words, describe, language_of, words
-from octo_cli.outputs import OWN, made, output, subject_of
+from octo_cli.outputs import OWN, formats, made, output, subject_of
 from octo_cli.reasoning import planning
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.recent import conversation
@@ -169,7 +169,15 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
     if plan.steps and plan.unserved:
         say = words(state["request"]["language"])
         kit.tell(Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
-    return {**_kept(plan, state), **_to_review(plan, state, kit), "asking": None}
+    return {**_kept(plan, state), **_to_review(plan, state, kit), **_format(plan, state, kit), "asking": None}
+
+
+def _format(plan: Plan, state: State, kit: Kit) -> Update:
+    """The format that the request itself asks for; `-f` goes before it, and a document is no answer to be formatted."""
+    wanted = planning.format_in(state["request"]["text"])
+    given = kit.format or state["say"]["format"] != kit.settings.format
+    asked = wanted and not given and any(step.agent != "contract" for step in plan.steps)
+    return {"format": wanted} if asked and wanted in formats() else {}
 
 
 def after_plan(state: State) -> str:
@@ -300,7 +308,7 @@ def failed(state: dict[str, Any], error: NodeError, runtime: Runtime[Kit]) -> Co
     else:
         reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
         problem = Problem("step_failed", say("error.step_failed", reason=reason))
-    result = StepResult(step.step_id, step.agent, step.task, "failed", problem.message, problem=problem)
+    result = _undone(step, problem)
     # A handler stands in for its node, but not on the node's edges.
     return Command(update={"results": {step.step_id: to_builtins(result)}}, goto="gather")
 
@@ -364,11 +372,13 @@ def _closed(plan: Plan, results: Mapping[str, StepResult], kit: Kit, say: Words)
     circle = [step for step in waiting if step not in ordered]
     known = {step.step_id for step in plan.steps}
     for step in (*ordered, *circle):
-        reason = _blocked(step, {**results, **closed}, known, say)
-        if step in circle and not reason:
-            reason = say("supervisor.circle", steps=", ".join(step.depends_on))
-        if reason and step.step_id not in closed:
+        if step.step_id in closed:
+            continue
+        if reason := _blocked(step, {**results, **closed}, known, say):
             closed[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
+        elif step in circle:
+            message = say("supervisor.circle", steps=", ".join(step.depends_on))
+            closed[step.step_id] = _undone(step, Problem("plan_circle", message))
     return closed
 
 
@@ -378,8 +388,11 @@ def _here(kit: Kit) -> set[str]:
 
 def _nobody_does(step: Step, kit: Kit, say: Words) -> StepResult:
     message, hint = describe(NotFound("agent_not_found", name=step.agent, known=", ".join(sorted(_here(kit)))), say)
-    problem = Problem("agent_not_found", message, hint)
-    return StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
+    return _undone(step, Problem("agent_not_found", message, hint))
+
+
+def _undone(step: Step, problem: Problem) -> StepResult:
+    return StepResult(step.step_id, step.agent, step.task, "failed", problem.message, problem=problem)
 
 
 def _blocked(step: Step, results: Mapping[str, StepResult], known: Collection[str], say: Words) -> str | None:
