@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TextIO
 
+from msgspec import UNSET
+
 from octo_cli.i18n import Words
 from octo_cli.ui.cells import broken
 from octo_cli.ui.lists import category
@@ -108,8 +110,9 @@ def progress(event: Event, say: Words) -> Iterator[str]:
                 yield f"    {_step_line(step, say)}"
         case events.StepStarted(step_id=step_id, agent=agent, task=task):
             yield f"· [{step_id}] {category(agent, say)}: {one_line(task)}"
-        case events.StepProgress(step_id=step_id, message=message):
-            yield f"· [{step_id}] {one_line(message)}"
+        case events.StepProgress(step_id=step_id, message=message, fraction=fraction):
+            share = f" ({fraction:.0%})" if fraction is not UNSET else ""
+            yield f"· [{step_id}] {one_line(message)}{share}"
         case events.StepFinished(step_id=step_id, status=status, seconds=seconds):
             yield f"· [{step_id}] {say(f'status.{status}')} ({say('run.seconds', seconds=f'{seconds:.1f}')})"
         case events.DocumentReady(document=document):

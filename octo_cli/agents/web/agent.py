@@ -12,6 +12,7 @@ from octo_cli.errors import Failed, Passing
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.urls import find_urls, without_urls
+from octo_cli.wire.events import StepProgress, share
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -100,7 +101,10 @@ async def _all_read(urls: Sequence[str], task: Task, kit: Kit) -> Sequence[_Read
     """What came of each address, in their order, a few at a time."""
     from octo_cli.agents.web.fetching import Fetcher
 
-    places = asyncio.Semaphore(_AT_ONCE)
+    places, say = asyncio.Semaphore(_AT_ONCE), words(task.language)
+    ended: list[str] = []
+
+    where = task.step.step_id, task.step.agent
 
     async def read(url: str, fetcher: "Fetcher") -> _Read | _Unread:
         async with places:
@@ -108,6 +112,12 @@ async def _all_read(urls: Sequence[str], task: Task, kit: Kit) -> Sequence[_Read
                 return await _read(url, fetcher)
             except Failed as error:
                 return _Unread(url, error)
+            finally:
+                ended.append(url)
+                if len(urls) > 1:
+                    message = say("web.reading", done=len(ended), total=len(urls))
+                    told = StepProgress(*where, "read", message, share(len(ended), len(urls)))
+                    kit.tell(told)
 
     async with Fetcher(kit.settings.web, task.language) as fetcher:
         return await asyncio.gather(*(read(url, fetcher) for url in urls))
