@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from octo_cli.i18n import words
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
-from octo_cli.reasoning.cues import TRADES
+from octo_cli.reasoning.cues import TABLE_FILE, TRADES
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
@@ -172,8 +172,9 @@ _JOINT: Final = lazy(
 )
 _SEARCH_ORDER: Final = lazy(
     r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명[해하]|분석[해하]|요약[해하]|정리[해하]|번역[해하]|읽[고어]|"
+    r"비교[해하]|계산[해하]|집계[해하]|합계\S{0,2}\s구[하해]|"
     r"(?:분석|요약|정리|번역|조사|설명)\s*$|\b(?:find|search|look\s+up|look\s+for|research|"
-    r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
+    r"analy[sz]e|summari[sz]e|compare|calculate|compute|explain|tell\s+me)\b",
     re.I,
 )
 # "작성하고", at the end of a piece: the order's verb comes with what follows.
@@ -189,8 +190,10 @@ _CODE_ORDER: Final = lazy(
     r"sort|regex|tests?)\b",
     re.I,
 )
+# "Totals by region in sales.csv" is an order without a verb.
+_NAMES_TABLE: Final = lazy(TABLE_FILE, re.I)
 _BUILDING_ON: Final = lazy(
-    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한|분석한|요약한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|"
+    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한|분석한|요약한)\s?(?:내용|결과|자료)(?:을|를|으로|로|대로)|"
     r"^\s*결과(?:를|로|대로)|그에\s?맞[춰게]|"
     r"\bbased\s+on\s+(?:it|that|this|them|the\s+result)|\busing\s+(?:it|that|the\s+result|what\s+you)",
     re.I,
@@ -203,11 +206,12 @@ def _pieces(request: Request) -> tuple[_Piece, ...]:
     A piece stands for itself only if it orders something of its own category; any other belongs to the piece before it,
     so that a document's facts, however many sentences long, stay with the document.
     """
-    if not (_SEARCH_ORDER.search(request.text) or _CODE_ORDER.search(request.text) or any(heard_cards(request))):
+    orders = (_SEARCH_ORDER, _CODE_ORDER, _NAMES_TABLE)
+    if not (any(order.search(request.text) for order in orders) or any(heard_cards(request))):
         return ()
     pieces: list[_Piece] = []
     for text in _cut(request.text):
-        category = _ordered(replace(request, text=text))
+        category = _ordered(replace(request, text=text), first=not pieces)
         if pieces and (category is None or pieces[-1].category in (None, category)):
             pieces[-1] = _Piece(category or pieces[-1].category, f"{pieces[-1].text} {text}")
         else:
@@ -234,12 +238,14 @@ def _cut(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _ordered(request: Request) -> str | None:
+def _ordered(request: Request, *, first: bool) -> str | None:
     """The category a piece orders by itself, or None."""
     intent = understand(request)
     if intent.confidence < LOW_CONFIDENCE or intent.category == "chat":
         return None
-    return intent.category if _orders(intent.category, Signals(request)) else None
+    # Behind another errand, a table that is only named is one of that errand's facts.
+    told = first and intent.category == "data" and _NAMES_TABLE.search(request.text)
+    return intent.category if told or _orders(intent.category, Signals(request)) else None
 
 
 def _orders(category: str, signals: Signals) -> bool:

@@ -17,7 +17,11 @@ from tests.project.console import PROJECT, Printed, Shown
 PAGES = [PROJECT / name for name in ("README.md", "README.ko.md")]
 TRANSCRIPTS = [
     *PAGES,
-    *(PROJECT / "docs" / f"{name}{end}" for name in ("models", "agents", "storage") for end in console.LOCALES),
+    *(
+        PROJECT / "docs" / f"{name}{end}"
+        for name in ("models", "agents", "plans", "storage")
+        for end in console.LOCALES
+    ),
 ]
 SETUP = re.compile(r"^```sh\n(pip install .*)\n```$", re.MULTILINE)
 ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)

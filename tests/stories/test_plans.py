@@ -360,8 +360,8 @@ def test_a_broken_node_is_left_out_with_a_warning(octo: Octo) -> None:
 def test_how_much_is_done_is_told_where_it_can_be_counted(octo: Octo) -> None:
     for name in ("a.csv", "b.csv"):
         (octo.folder / name).write_text(SALES, encoding="utf-8")
-    said = octo("ask", "Compare a.csv and b.csv and draft an NDA too", "--events", "--no-input")
+    said = octo("ask", "Compare a.csv with b.csv and draft an NDA too", "--events", "--no-input")
     told = [event for event in said.events if event["type"] == "step_progress"]
     assert [event["fraction"] for event in told if event["agent"] == "data"] == [0.5, 1.0]
     assert all("fraction" not in event for event in told if event["agent"] == "contract")
-    assert "Reading data files: 1 of 2 (50%)" in octo("ask", "Compare a.csv and b.csv").err
+    assert "Reading data files: 1 of 2 (50%)" in octo("ask", "Compare a.csv with b.csv").err
