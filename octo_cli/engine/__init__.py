@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
-ASKING = frozenset({"clarify", "collaborate", "user_confirm", "ask"})
+ASKING = frozenset({"clarify", "review_plan", "collaborate", "user_confirm", "ask"})
 # The audit log's words for what a person answers.
 _ANSWERS = frozenset({"submitted", "revised", "sent_back", "approved", "rejected", "tool_approved", "tool_rejected"})
 

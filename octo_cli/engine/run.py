@@ -151,6 +151,7 @@ class Run:
                 raise UsageError("question_open", thread=self.thread_id)
             return self._said(turn)
         self._check_agents(_still_to_work(state))
+        await self._check_nodes(state)
         if not (state.values or unfinished):
             raise Failed("thread_empty", thread=self.thread_id)
         open_now = questions_of(state, self.thread_id)
@@ -177,6 +178,12 @@ class Run:
         """A step whose agent is not here any more would silently do nothing, and its question be forgotten."""
         here = {_SUPERVISOR, *(card.name for card in self.engine.registry.cards())}
         if gone := next((agent for agent in wanted if agent not in here), None):
+            raise Failed("agent_gone", agent=gone, thread=self.thread_id)
+
+    async def _check_nodes(self, state: "StateSnapshot") -> None:
+        """A thread that stopped in front of another package's node goes on only with it."""
+        nodes = (await self.engine.graph()).nodes
+        if gone := next((name for name in state.next if name not in nodes), None):
             raise Failed("agent_gone", agent=gone, thread=self.thread_id)
 
     async def _check_mind(self, model: str | None, *, in_order: bool) -> None:

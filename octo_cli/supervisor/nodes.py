@@ -20,6 +20,7 @@ from octo_cli.outputs import OWN, formats, made, output, subject_of
 from octo_cli.reasoning import planning
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.recent import conversation
+from octo_cli.storage import AuditEntry
 from octo_cli.supervisor import memory, reviewing
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
@@ -59,6 +60,9 @@ MOST_CLARIFICATIONS = 3
 LONGEST_TEXT = 100_000
 # Documents a follow-up may mean. Every checkpoint of a turn holds them.
 MOST_RECALLED = 20
+
+# What is answered to a plan, in the audit log's words.
+_DECIDED: Final = {"approve": "approved", "submit": "submitted", "reject": "rejected"}
 
 Update = dict[str, Any]
 
@@ -194,6 +198,7 @@ async def settle_plan(state: State, runtime: Runtime[Kit]) -> Update:
     kit, plan = runtime.context, _plan(state)
     answer = msgspec.convert(state["review"], Answer)
     settled: Update = {"reviewing": None, "review": None}
+    await _noted(answer, runtime)
     if answer.action == "reject":
         return {**settled, "results": to_builtins(_turned_down(plan, state, answer.reason))}
     if answer.action != "submit":
@@ -213,6 +218,20 @@ async def settle_plan(state: State, runtime: Runtime[Kit]) -> Update:
     plan = reviewing.planned(plan, [*finished, *fitting])
     kit.tell(PlanReady(plan))
     return {**settled, **_kept(plan, state)}
+
+
+async def _noted(answer: Answer, runtime: Runtime[Kit]) -> None:
+    """Keep in the audit log who decided what about the plan; once, however often the node runs."""
+    kit, info = runtime.context, runtime.execution_info
+    said = {"reason": answer.reason, "changes": answer.fields}
+    entry = AuditEntry(
+        thread_id=kit.thread_id,
+        at=kit.now().isoformat(),
+        actor=kit.actor,
+        event=_DECIDED[answer.action],
+        detail={"plan": True, **{name: value for name, value in said.items() if value}},
+    )
+    await asyncio.to_thread(kit.storage.record, [entry], key=f"plan:{info.task_id if info else ''}")
 
 
 def after_review(state: State) -> str:

@@ -122,3 +122,34 @@ def test_on_a_terminal_a_bad_order_is_told_and_nothing_typed_is_lost(asked: Octo
     terminal.ends()
     said = asked("threads", "inspect", "last", "--json").json
     assert [step["depends_on"] for step in said["plan"]["steps"]] == [[], ["2"]]
+
+
+def test_one_can_go_back_to_the_plan_and_decide_otherwise(asked: Octo) -> None:
+    asked("resume", "last", "--set", "order=1", "--user", "kim")
+    back = asked("threads", "rollback", "last", "--to", "review_plan", "--json")
+    assert back.status == 0
+    assert question(asked)["type"] == "plan_review_required"
+    said = asked("resume", "last", "--set", "order=2", "--json", "--no-input")
+    assert plan_of(said) == [("2", "contract", "waiting", [])]
+    told = asked("threads", "inspect", "last", "--audit", "--json").json["entries"]
+    decided = [(entry["actor"], entry["detail"]["changes"]) for entry in told if entry["event"] == "submitted"]
+    assert decided == [("user:kim", {"order": "1"}), (decided[1][0], {"order": "2"})]
+
+
+def test_another_way_is_shown_first_as_well(octo: Octo) -> None:
+    notes = octo.folder / "notes"
+    notes.mkdir()
+    (notes / "deposit.md").write_text("The deposit is returned within ten days.\n", encoding="utf-8")
+    octo("config", "set", "search.folders", str(notes))
+    octo("ask", "@web deposit", "--review-plan")
+    # Without the flag nobody wants to be asked again; with it, only what is left to do is asked about.
+    said = octo("resume", "last", "--approve", "--review-plan", "--json")
+    (again,) = said.json["interrupts"]
+    assert [field["value"] for field in again["fields"] if field["name"].startswith(("order", "agent"))] == [
+        "2",
+        "search",
+    ]
+    assert plan_of(octo("resume", "last", "--approve", "--json")) == [
+        ("1", "web", "failed", []),
+        ("2", "search", "completed", []),
+    ]

@@ -26,7 +26,7 @@ You plan the work on `request` for an assistant whose agents are in `agents`.
 - As few steps as do the job, at most {most}; one is usual. None when no agent is needed.
 - `agent` does the step; `task` says in one short sentence, in the language `language`, what it is to do; `query`
   holds what to look for or to work on, with every name, path, address and number the agent needs, "" if the task
-  says it all.
+  says it all. What form the answer is to have (a report, say) is no step.
 - `depends_on`: the numbers (from 1) of earlier steps whose results this one needs. Independent steps run side by
   side.
 - Documents: one step for each. `document_type` is one of `document_types`; "unsupported" for a kind that is not
