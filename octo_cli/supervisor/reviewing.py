@@ -92,7 +92,8 @@ def revised(steps: Sequence[Step], given: Mapping[str, Any]) -> tuple[Step, ...]
     kept = [structs.replace(step, depends_on=_linked(step, dropped)) for step in kept]
     ordered = in_order(kept)
     if len(ordered) < len(kept):
-        raise InvalidAnswer("plan_circle", steps=_listed(step.step_id for step in kept if step not in ordered))
+        circle = [step.step_id for step in kept if step not in ordered]
+        raise InvalidAnswer("plan_circle", steps=_listed(circle), step=circle[0])
     if _ORDER in given and ordered != kept:
         late = next(step for step, other in zip(kept, ordered, strict=True) if step != other)
         raise InvalidAnswer("plan_order", step=late.step_id, needs=_listed(late.depends_on))

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,6 +176,17 @@ def test_a_step_that_never_ends_is_ended(trial: Octo, planner: Planner, agent: s
     assert [steps[number]["status"] for number in "123"] == ["failed", "completed", "skipped"]
     assert "0.2 seconds" in steps["1"]["problem"]
     assert said.json["warnings"][0]["code"] == "step_timeout"
+
+
+def test_a_model_that_falls_silent_in_its_loop_is_ended(octo: Octo, planner: Planner) -> None:
+    octo("config", "set", "plan.timeout", "0.3")
+    planner.server.knows("Intent", {"category": "code", "confidence": 0.9, "keywords": []})
+    planner.plans(("code", ()))
+    over = threading.Event()
+    planner.server.otherwise(lambda _: "At last." if over.wait(20) else "Too late.")
+    said = planner.ask(octo)
+    over.set()
+    assert (said.status, said.json["error"]["code"]) == (1, "step_timeout")
 
 
 def test_another_way_is_tried_once_and_what_waited_for_the_first_waits_for_it(trial: Octo, planner: Planner) -> None:
