@@ -17,7 +17,7 @@ from langgraph.graph import END, START, StateGraph
 from octo_cli.agents.kit import Kit
 from octo_cli.agents.registry import Registry
 from octo_cli.outputs import OWN
-from octo_cli.supervisor import nodes
+from octo_cli.supervisor import nodes, plans
 from octo_cli.supervisor.foreign import PLACES, Found, guarded
 from octo_cli.supervisor.state import State
 
@@ -44,15 +44,15 @@ def build(
     graph = StateGraph(State, context_schema=Kit)
     agents = [card.name for card in registry.cards()]
     made = [name for name, output in OWN.items() if output.generate]
-    for name in ("guard", "recall", "understand", "clarify", "make_plan", "review_plan", "settle_plan"):
-        graph.add_node(name, getattr(nodes, name))
-    for name in ("dispatch", "gather", "replan", "aggregate"):
-        graph.add_node(name, getattr(nodes, name))
+    for node in (nodes.guard, nodes.recall, nodes.understand, nodes.clarify, nodes.aggregate):
+        graph.add_node(node.__name__, node)
+    for node in (plans.make_plan, plans.review_plan, plans.settle_plan, plans.dispatch, plans.gather, plans.replan):
+        graph.add_node(node.__name__, node)
     for name in agents:
         # A plug-in's graph does not tell its failures from a dead run, nor end one: the supervisor does it for it.
-        foreign: dict[str, Any] = {"error_handler": nodes.failed, "timeout": step_timeout}
-        guarded = foreign if registry.is_foreign(name) else {}
-        graph.add_node(name, registry.graph(name, assisted=assisted), **guarded)
+        foreign: dict[str, Any] = {"error_handler": plans.failed, "timeout": step_timeout}
+        bounds = foreign if registry.is_foreign(name) else {}
+        graph.add_node(name, registry.graph(name, assisted=assisted), **bounds)
     graph.add_node("choose_output", nodes.choose_output)
     for name in made:
         graph.add_node(f"generate_{name}", nodes.generator(name))
@@ -65,14 +65,14 @@ def build(
     route.edge("recall", "understand")
     route.branch("understand", nodes.after_understand, ["clarify", "make_plan"])
     route.edge("clarify", "understand")
-    route.branch("make_plan", nodes.after_plan, ["clarify", "review_plan", "dispatch"])
+    route.branch("make_plan", plans.after_plan, ["clarify", "review_plan", "dispatch"])
     route.edge("review_plan", "settle_plan")
-    route.branch("settle_plan", nodes.after_review, ["review_plan", "dispatch"])
-    route.branch("dispatch", nodes.ready_steps, [*agents, "aggregate"])
+    route.branch("settle_plan", plans.after_review, ["review_plan", "dispatch"])
+    route.branch("dispatch", plans.ready_steps, [*agents, "aggregate"])
     for name in agents:
         route.edge(name, "gather")
-    route.branch("gather", nodes.after_gather, ["replan", "dispatch"])
-    route.branch("replan", nodes.after_review, ["review_plan", "dispatch"])
+    route.branch("gather", plans.after_gather, ["replan", "dispatch"])
+    route.branch("replan", plans.after_review, ["review_plan", "dispatch"])
     route.edge("aggregate", "choose_output")
     generators = [*(f"generate_{name}" for name in made), nodes.FOREIGN]
     route.branch("choose_output", nodes.generators, generators)
