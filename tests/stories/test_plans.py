@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from octo_cli.wire.work import AgentCard
 from langgraph.graph import END, START, StateGraph
 
 both = asyncio.Barrier(2)
-tries = []
+tries = dict(flaky=0, down=0)
 
 def agent(does):
     class Agent:
@@ -46,15 +47,15 @@ async def raises(task, kit):
 
 @agent
 async def flaky(task, kit):
-    tries.append(task)
-    if len(tries) < 2:
+    tries["flaky"] += 1
+    if tries["flaky"] < 2:
         raise ConnectionError("lost")
-    return Done(f"came at try {len(tries)}")
+    return Done(f"came at try {tries['flaky']}")
 
 @agent
 async def down(task, kit):
-    tries.append(task)
-    raise ConnectionError(f"lost {len(tries)} times")
+    tries["down"] += 1
+    raise ConnectionError(f"lost {tries['down']} times")
 
 @agent
 async def echo(task, kit):
@@ -71,6 +72,7 @@ stuck = graph.compile()
 stuck.card = AgentCard("stuck", {"en": "stuck"})
 '''
 NAMES = ("meet", "never", "raises", "flaky", "down", "echo", "stuck")
+WEB = '[web]\nallow_private = ["127.0.0.1"]\nrobots = false\n'
 SALES = "region,amount\nSeoul,1200\nBusan,700\n"
 
 
@@ -83,6 +85,12 @@ def install(octo: Octo, code: str, points: str) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trial-parts\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text(points, encoding="utf-8")
     octo.environment["PYTHONPATH"] = str(site)
+
+
+def configured(octo: Octo, config: str) -> None:
+    home = Path(octo.environment["OCTO_HOME"])
+    home.mkdir()
+    (home / "config.toml").write_text(config, encoding="utf-8")
 
 
 @pytest.fixture
@@ -153,33 +161,29 @@ def test_what_needs_a_failed_step_is_skipped_and_says_why(trial: Octo, planner: 
 
 
 def test_what_failed_by_chance_is_tried_again_and_not_for_ever(trial: Octo, planner: Planner) -> None:
-    trial("config", "set", "plan.retries", "1")
-    planner.plans(
-        ("flaky", ()),
-    )
+    configured(trial, "[plan]\nretries = 1\n")
+    planner.plans(("flaky", ()), ("down", ()))
     said = trial("ask", "Do it", "--events", *planner.server.flags)
     told = [event for event in said.events if event["type"] == "step_progress"]
-    assert [(event["stage"], "1 of 1" in event["message"]) for event in told] == [("retry", True)]
-    assert said.events[-1]["summary"]["result"] == "came at try 2"
-    planner.plans(
-        ("down", ()),
-    )
-    assert "lost 2 times" in steps_of(planner.ask(trial))["1"]["problem"]
+    assert sorted((event["step_id"], event["stage"]) for event in told) == [("1", "retry"), ("2", "retry")]
+    assert all("1 of 1" in event["message"] for event in told)
+    steps = said.events[-1]["summary"]["aggregated_data"]["steps"]
+    assert steps[0]["result"] == "came at try 2"
+    assert "lost 2 times" in steps[1]["problem"]
 
 
-@pytest.mark.parametrize("agent", ["never", "stuck"])
-def test_a_step_that_never_ends_is_ended(trial: Octo, planner: Planner, agent: str) -> None:
-    trial("config", "set", "plan.timeout", "0.2")
-    planner.plans((agent, ()), ("echo", ()), ("echo", (1,)))
+def test_a_step_that_never_ends_is_ended(trial: Octo, planner: Planner) -> None:
+    configured(trial, "[plan]\ntimeout = 0.2\n")
+    planner.plans(("never", ()), ("stuck", ()), ("echo", ()), ("echo", (1,)))
     said = planner.ask(trial)
     steps = steps_of(said)
-    assert [steps[number]["status"] for number in "123"] == ["failed", "completed", "skipped"]
-    assert "0.2 seconds" in steps["1"]["problem"]
-    assert said.json["warnings"][0]["code"] == "step_timeout"
+    assert [steps[number]["status"] for number in "1234"] == ["failed", "failed", "completed", "skipped"]
+    assert all("0.2 seconds" in steps[number]["problem"] for number in "12")
+    assert [warning["code"] for warning in said.json["warnings"]] == ["step_timeout", "step_timeout"]
 
 
 def test_a_model_that_falls_silent_in_its_loop_is_ended(octo: Octo, planner: Planner) -> None:
-    octo("config", "set", "plan.timeout", "0.3")
+    configured(octo, "[plan]\ntimeout = 0.3\n")
     planner.server.knows("Intent", {"category": "code", "confidence": 0.9, "keywords": []})
     planner.plans(("code", ()))
     over = threading.Event()
@@ -190,37 +194,30 @@ def test_a_model_that_falls_silent_in_its_loop_is_ended(octo: Octo, planner: Pla
 
 
 def test_another_way_is_tried_once_and_what_waited_for_the_first_waits_for_it(trial: Octo, planner: Planner) -> None:
-    planner.plans(("raises", ()), ("echo", (1,)))
+    configured(trial, "[plan]\nretries = 0\n")
+    planner.plans(("raises", ()), ("echo", (1,)), ("down", ()))
     another = {"instead_of": "1", "agent": "raises", "task": "another go", "query": "elsewhere"}
-    planner.server.knows("Replan", {"steps": [another]})
+    # The same once more is no other way.
+    same = {"instead_of": "3", "agent": "down", "task": "down 3", "query": "down 3"}
+    planner.server.knows("Replan", {"steps": [another, same]})
     said = trial("ask", "Do it", "--events", *planner.server.flags)
     plans = [event["plan"]["steps"] for event in said.events if event["type"] == "plan_ready"]
     assert [[(step["step_id"], step["depends_on"]) for step in plan] for plan in plans] == [
-        [("1", []), ("2", ["1"])],
-        [("1", []), ("3", []), ("2", ["3"])],
+        [("1", []), ("2", ["1"]), ("3", [])],
+        [("1", []), ("4", []), ("2", ["4"]), ("3", [])],
     ]
     (asked,) = (asked for asked in planner.server.requests if asked.shape == "Replan")
     assert "RuntimeError" in asked.text
     statuses = {step["step_id"]: step["status"] for step in said.events[-1]["summary"]["plan"]["steps"]}
-    assert statuses == {"1": "failed", "3": "failed", "2": "skipped"}
+    assert statuses == {"1": "failed", "4": "failed", "2": "skipped", "3": "failed"}
     assert "replanned" in {warning["code"] for warning in said.events[-1]["summary"]["warnings"]}
-
-
-def test_the_same_once_more_is_no_other_way(trial: Octo, planner: Planner) -> None:
-    planner.plans(
-        ("raises", ()),
-    )
-    planner.server.knows(
-        "Replan", {"steps": [{"instead_of": "1", "agent": "raises", "task": "raises 1", "query": "raises 1"}]}
-    )
-    assert [step["step_id"] for step in planner.ask(trial).json["plan"]["steps"]] == ["1"]
 
 
 def test_without_a_search_engine_the_own_files_are_searched_instead(octo: Octo) -> None:
     notes = octo.folder / "notes"
     notes.mkdir()
     (notes / "deposit.md").write_text("The deposit is returned within ten days.\n", encoding="utf-8")
-    octo("config", "set", "search.folders", str(notes))
+    configured(octo, f"[search]\nfolders = [{json.dumps(str(notes))}]\n")
     said = octo("ask", "@web deposit", "--json")
     assert [(step["agent"], step["status"]) for step in said.json["plan"]["steps"]] == [
         ("web", "failed"),
@@ -232,8 +229,7 @@ def test_without_a_search_engine_the_own_files_are_searched_instead(octo: Octo) 
 def test_ctrl_c_ends_every_step_and_resume_does_what_is_left(octo: Octo) -> None:
     """The first page comes at once; the second not before the run was interrupted."""
     (octo.folder / "sales.csv").write_text(SALES, encoding="utf-8")
-    octo("config", "set", "web.allow_private", "127.0.0.1")
-    octo("config", "set", "web.robots", "false")
+    configured(octo, WEB)
     silent = [True]
 
     def slow(visit: Visit) -> None:
@@ -273,8 +269,7 @@ def test_a_report_that_is_asked_for_in_words_is_the_format(octo: Octo, text: str
 def test_a_page_is_summed_up_while_a_contract_asks(octo: Octo, text: str) -> None:
     html = b"<html><body><article><p>The deposit is returned within ten days.</p></article></body></html>"
     with loopback({"/a": (200, html)}) as site:
-        octo("config", "set", "web.allow_private", "127.0.0.1")
-        octo("config", "set", "web.robots", "false")
+        configured(octo, WEB)
         said = octo("ask", text.format(url=f"{site.address}/a"), "--json", "--no-input").json
     assert [(step["agent"], step["status"]) for step in said["plan"]["steps"]] == [
         ("web", "completed"),
