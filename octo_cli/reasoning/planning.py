@@ -125,6 +125,13 @@ def _of_category(request: Request, category: str, text: str, language: Language)
 _Told = tuple[str, str, dict[str, Any]]
 
 
+_THIS_PAGE: Final = lazy(
+    r"(?:이|다음|아래|해당)\s?(?:URL|링크|주소|(?:웹\s?)?페이지|(?:웹\s?)?사이트)|"
+    r"\b(?:this|that|the\s+following)\s+(?:url|link|address|(?:web\s?)?(?:page|site))\b",
+    re.I,
+)
+
+
 def _for_search(text: str) -> _Told:
     topic = topic_of(text)
     return "task_search", topic, {"query": topic}
@@ -134,6 +141,9 @@ def _for_web(text: str) -> _Told:
     if urls := find_urls(text):
         return "task_pages", ", ".join(urls), {"urls": urls}
     topic = topic_of(text)
+    if pointed := _THIS_PAGE.search(text):
+        # The agent asks which.
+        return "task_pages", pointed[0], {"urls": []}
     return "task_web", topic, {"query": topic}
 
 

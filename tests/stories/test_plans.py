@@ -89,7 +89,7 @@ def install(octo: Octo, code: str, points: str) -> None:
 
 def configured(octo: Octo, config: str) -> None:
     home = Path(octo.environment["OCTO_HOME"])
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / "config.toml").write_text(config, encoding="utf-8")
 
 
@@ -277,6 +277,19 @@ def test_a_page_is_summed_up_while_a_contract_asks(octo: Octo, text: str) -> Non
     ]
     (form,) = said["interrupts"]
     assert form["document_type"] == "nda"
+
+
+def test_a_page_without_an_address_is_asked_for_beside_the_contract(octo: Octo) -> None:
+    asked = octo("ask", "이 URL 요약하고 비밀유지계약서도 작성해줘", "--json").json
+    assert [(one["agent"], one["type"]) for one in asked["interrupts"]] == [
+        ("web", "clarification_required"),
+        ("contract", "collaboration_required"),
+    ]
+    html = b"<html><body><article><p>The deposit is returned within ten days.</p></article></body></html>"
+    with loopback({"/a": (200, html)}) as site:
+        configured(octo, WEB)
+        said = octo("resume", "last", "--set", f"url={site.address}/a", "--json", "--no-input").json
+    assert [step["status"] for step in said["plan"]["steps"]] == ["completed", "waiting"]
 
 
 def test_fifty_steps_one_after_the_other(octo: Octo) -> None:

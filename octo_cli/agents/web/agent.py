@@ -5,14 +5,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from octo_cli.agents.kit import Done, Kit, Task, as_graph
+from octo_cli.agents.kit import Ask, Done, Kit, Task, as_graph
 from octo_cli.agents.tools import fenced
 from octo_cli.documents.markdown import escape
 from octo_cli.errors import Failed, Passing
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.text import one_line
 from octo_cli.values.urls import find_urls, without_urls
 from octo_cli.wire.events import StepProgress, share
+from octo_cli.wire.forms import FormField
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -53,9 +55,10 @@ def build() -> "CompiledStateGraph[Any, Kit, Any, Any]":
     return as_graph(work)
 
 
-async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ) -> Done:
+async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ) -> Done | Ask:
     """Read `inputs["urls"]`, else what `inputs["query"]` finds, else the addresses or the topic of what was said.
 
+    An empty list of addresses stands for one that was meant and not given: it is asked for.
     `data`: `pages` (url, final_url, title, site, author, date, fetched_at, status, text), `failed` (url, code, reason),
     and of a search `query` and `results` (url, title, snippet). Raises Failed when nothing at all could be read.
     """
@@ -64,6 +67,9 @@ async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ
 
     urls, query = _wanted(task)
     say = words(task.language)
+    if not urls and task.step.inputs.get("urls") == []:
+        field = FormField("url", say("web.address"), "text", True)
+        return Ask(say("web.which_page"), say("web.which_page_message", text=one_line(task.text)), (field,))
     hits: Sequence[Hit] = ()
     if not urls:
         web = kit.settings.web
@@ -88,7 +94,7 @@ def _those(kind: type[T], outcomes: "Sequence[_Read | _Unread]") -> list[T]:
 
 def _wanted(task: Task) -> tuple[list[str], str]:
     """The addresses to open, and what is sought in them or, without any, on the web."""
-    given = task.step.inputs.get("urls") or []
+    given = task.step.inputs.get("urls") or [answer.fields.get("url") or "" for answer in task.answers[-1:]]
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
     # A plan may say in its task what it leaves out of the inputs; what was said may be about other steps too.
