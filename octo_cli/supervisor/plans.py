@@ -76,6 +76,8 @@ async def settle_plan(state: State, runtime: Runtime[Kit]) -> Update:
     kit, plan = runtime.context, plan_of(state)
     answer = msgspec.convert(state["review"], Answer)
     settled: Update = {"reviewing": None, "review": None}
+    if answer.action not in _DECIDED:
+        return {"review": None}  # Asked again.
     await _noted(answer, runtime)
     if answer.action == "reject":
         return {**settled, "results": to_builtins(_turned_down(plan, state, answer.reason))}

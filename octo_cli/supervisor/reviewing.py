@@ -85,7 +85,7 @@ def revised(steps: Sequence[Step], given: Mapping[str, Any]) -> tuple[Step, ...]
     """
     wanted = {step.step_id: _changed(step, given) for step in steps}
     order = _ids(given[_ORDER] or "") if _ORDER in given else list(wanted)
-    kept = [wanted[number] for number in order if wanted[number].task]
+    kept = [wanted[number] for number in order if number in wanted and wanted[number].task]
     if not kept:
         raise InvalidAnswer("plan_empty")
     dropped = {number: step for number, step in wanted.items() if step not in kept}
