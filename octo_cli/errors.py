@@ -10,6 +10,7 @@ OctoError
 ├── ThreadBusy              7  another process is running the thread
 ├── TimedOut              124  `--timeout` reached
 └── Failed                  1  everything else that ended the work
+    └── Passing             1  it may be gone a moment later: a lost connection, a busy server
 """
 
 from collections.abc import Mapping
@@ -65,3 +66,7 @@ class TimedOut(OctoError):
 
 class Failed(OctoError):
     status = 1
+
+
+class Passing(Failed):
+    """A failure that may be gone a moment later: a step that meets it is tried again."""

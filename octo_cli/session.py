@@ -223,7 +223,13 @@ class _Work:
         return Answers(by_id) if by_id else None
 
     async def _asked(self, question: Question) -> Answer | None:
-        answer = await self.face.ask(question, self.engine.reader(question))
+        """What the person says; what does not fit the question is told, and asked again with all they typed."""
+        while (answer := await self.face.ask(question, self.engine.reader(question))) is not None:
+            try:
+                self.engine.check(question, answer)
+                break
+            except InvalidAnswer as error:
+                self.face.show(Warned(error.code, describe(error, self.words)[0]))
         self.left = answer is None
         self.by_hand |= answer is not None
         return answer

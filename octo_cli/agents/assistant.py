@@ -14,7 +14,7 @@ import msgspec
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from octo_cli.agents.kit import Done, Kit, StepOutput, StepState, Tools, Work, result_of
+from octo_cli.agents.kit import Done, Kit, StepOutput, StepState, Tools, Work, result_of, too_long
 from octo_cli.agents.simple import add_nodes
 from octo_cli.agents.tools import Tool
 from octo_cli.errors import ModelError
@@ -102,6 +102,10 @@ def _report(state: AssistState, runtime: Runtime[Kit]) -> Update:
     last, data = state["messages"][-1], {"calls": state.get("called", [])}
     if last.response_metadata and not last.tool_calls and (text := last.text.strip()):
         return result_of(state, Done(text, data=data), seconds=seconds)
-    message = words(state["request"]["language"])("assistant.limit", count=len(data["calls"]))
+    say, kit = words(state["request"]["language"]), runtime.context
+    if seconds >= kit.settings.plan.timeout:
+        problem = too_long(say, kit)
+        return result_of(state, Done(problem.message, data=data, status="failed"), seconds=seconds, problem=problem)
+    message = say("assistant.limit", count=len(data["calls"]))
     problem = Problem("assistant_limit", message)
     return result_of(state, Done(message, data=data, status="failed"), seconds=seconds, problem=problem)

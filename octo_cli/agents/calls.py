@@ -131,7 +131,7 @@ async def _changed(tool: Tool, args: Mapping[str, Any], answer: Answer | None, c
     async def look() -> str:
         return await asyncio.to_thread(shown, args, caller.kit)
 
-    seen = await attempted(look(), caller.say, caller.kit.thread_id)
+    seen = await attempted(look(), caller.say, caller.kit)
     return isinstance(seen, Problem) or hash_of(seen) != answer.doc_hash
 
 
@@ -149,7 +149,7 @@ async def _once(tool: Tool, args: Mapping[str, Any], rule: str | None, caller: C
 
 
 async def _ran(tool: Tool, args: Mapping[str, Any], caller: Caller) -> Outcome:
-    done = await attempted(tool.run(args, caller.kit), caller.say, caller.kit.thread_id)
+    done = await attempted(tool.run(args, caller.kit), caller.say, caller.kit)
     if isinstance(done, Problem):
         return Outcome(tool.name, "failed", args, output=done.message)
     return Outcome(tool.name, "done", args, output=done)

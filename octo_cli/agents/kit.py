@@ -1,5 +1,6 @@
 """The kit every agent works with: what it is given, what it hands back, how it asks. No graph, no agent's own work."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing_extensions import TypedDict as CheckedDict
 from octo_cli.agents.tools import Outcome, Tool
 from octo_cli.credentials import scrub
 from octo_cli.documents.catalog import Catalog
-from octo_cli.errors import ModelError, OctoError, StorageError, ThreadBusy
+from octo_cli.errors import Failed, ModelError, OctoError, StorageError, ThreadBusy
 from octo_cli.i18n import Words, describe
 from octo_cli.reasoning.base import Reasoner
 from octo_cli.settings import Settings
@@ -220,22 +221,33 @@ def result_of(state: StepState, done: Done, *, seconds: float, problem: Problem 
     return {"results": {step.step_id: msgspec.to_builtins(result)}}
 
 
-async def attempted(work: Awaitable[T], say: Words, thread_id: str) -> T | Problem:
+async def attempted(work: Awaitable[T], say: Words, kit: Kit, *, spent: float = 0.0) -> T | Problem:
     """What `work` comes to, or why it failed: a failed step is a failed result, not a dead run.
 
-    What `octo resume` can mend (storage, model) is raised on, so that only this piece of work is done again; so is what
-    says that somebody else does it now.
+    It is cancelled when its step has had the active seconds it may have; `spent` are those it had before. What `octo
+    resume` can mend (storage, model) is raised on, so that only this piece of work is done again; so is what says that
+    somebody else does it now.
     """
+    limit = asyncio.timeout(max(kit.settings.plan.timeout - spent, 0.0))
     try:
-        return await work
+        async with limit:
+            return await work
     except (StorageError, ModelError, ThreadBusy, GraphBubbleUp):
         raise
     except OctoError as error:
-        message, hint = describe(error, say, thread=thread_id)
+        message, hint = describe(error, say, thread=kit.thread_id)
         return Problem(error.code, scrub(message), hint)
     except (Exception, SystemExit) as error:
+        if limit.expired():
+            return too_long(say, kit)
         log.exception("a step failed")
         return Problem("step_failed", say("error.step_failed", reason=scrub(f"{type(error).__name__}: {error}")))
+
+
+def too_long(say: Words, kit: Kit) -> Problem:
+    """What is wrong with a step that was cancelled because it did not end."""
+    late = Failed("step_timeout", seconds=f"{kit.settings.plan.timeout:g}")
+    return Problem(late.code, *describe(late, say, thread=kit.thread_id))
 
 
 def as_graph(work: Work, tools: Tools = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":

@@ -66,6 +66,7 @@ class LoopState(AgentState[Any]):
     allowed: NotRequired[Annotated[list[str], operator.add]]
     called: NotRequired[Annotated[list[dict[str, Any]], operator.add]]
     pauses: NotRequired[Annotated[int, operator.add]]
+    began: NotRequired[float]
 
 
 def loop(tools: ToolsOf, instructions: str) -> "CompiledStateGraph[Any, Any, Any, Any]":
@@ -107,8 +108,16 @@ class Gate(AgentMiddleware[Any, Any, Any]):
             system_message=SystemMessage(f"{self.instructions}\n\nToday is {kit.today}. Answer in {language}."),
             tools=[_offered(tool) for tool in await self.tools_of(kit)],
         )
-        with working_on(state["step"]["step_id"]):
-            response = await handler(asked)
+        limit = asyncio.timeout(max(kit.settings.plan.timeout - kit.active_seconds() + state.get("began", 0.0), 0.0))
+        try:
+            async with limit:
+                with working_on(state["step"]["step_id"]):
+                    response = await handler(asked)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            # No word of a model's: `assistant` tells why the loop ended.
+            return ModelResponse(result=[AIMessage("")])
         for message in response.result:
             if isinstance(message, AIMessage):
                 _tell_apart(message.tool_calls)
@@ -162,7 +171,7 @@ async def _settled(tool: Tool, call: Call, caller: Caller, *, key: str) -> _Sett
     answer: Answer | None = None
     pauses, allowed = 0, set(caller.kit.allowed)
     for start in range(MOST_STARTS):
-        ready = await attempted(_ready(tool, call, caller, again=start > 0), caller.say, caller.kit.thread_id)
+        ready = await attempted(_ready(tool, call, caller, again=start > 0), caller.say, caller.kit)
         if isinstance(ready, Problem):
             return _Settled(Outcome(tool.name, "failed", call.args, output=ready.message), pauses)
         args, asked = ready

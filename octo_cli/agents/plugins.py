@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Graph = CompiledStateGraph[Any, Kit, Any, Any]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 GROUP: Final = "octo.agents"
 # An agent is a node of the supervisor's graph and a category of an intent. LangGraph refuses two nodes of one name,
@@ -36,7 +37,7 @@ GROUP: Final = "octo.agents"
 RESERVED: Final = (
     "chat|supervisor|guard|recall|understand|clarify|make_plan|dispatch|gather|aggregate|choose_output|remember|"
     "messages|documents|say|format|request|recalled|allowed|intent|asking|chosen|clarified|plan|results|aggregated|"
-    "output|memory|wish|"
+    "output|memory|wish|review_plan|settle_plan|reviewing|review|reviews|replan|replanned|"
     "generate_.*"
 )
 _NAME: Final = re.compile(rf"(?!(?:{RESERVED})$)[a-z][a-z0-9_]{{1,31}}")
@@ -56,8 +57,8 @@ class Found(NamedTuple):
 
 def plugins(taken: dict[str, str], disabled: frozenset[str]) -> Iterator[Found]:
     """What other packages offer. `taken` are the names in use, by who uses them."""
-    for point in _entry_points():
-        source = _package(point)
+    for point in points_of(GROUP):
+        source = package_of(point)
         try:
             # What is refused for its name is not even imported.
             _check_name(point.name, taken)
@@ -68,14 +69,36 @@ def plugins(taken: dict[str, str], disabled: frozenset[str]) -> Iterator[Found]:
             yield Found(one_line(point.name), source, error=Failed(error.code, **values))
 
 
-def _entry_points() -> Sequence["EntryPoint"]:
+def points_of(group: str) -> Sequence["EntryPoint"]:
     from importlib.metadata import entry_points
 
-    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, _package(point)))
+    return sorted(entry_points(group=group), key=lambda point: (point.name, package_of(point)))
 
 
-def _package(point: "EntryPoint") -> str:
+def package_of(point: "EntryPoint") -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def loaded(point: "EntryPoint", make: Callable[[Any, str], T]) -> T:
+    """What `make` makes of the object an entry point names, and of its name.
+
+    Raises Failed for everything that keeps it from that; agent_broken for what the plug-in itself raises.
+    """
+    printed = StringIO()
+    try:
+        # stdout carries answers; what a plug-in prints at import is none.
+        with redirect_stdout(printed), redirect_stderr(printed):
+            return make(point.load(), point.name)
+    except (OctoError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        # `SystemExit` too: a module that ends the process is a broken plug-in, not the end of this process.
+        log.exception("plug-in %s could not be loaded", point.name)
+        reason = one_line(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
+        raise Failed("agent_broken", reason=reason) from error
+    finally:
+        if printed.getvalue():
+            log.warning("plug-in %s printed at import: %s", point.name, printed.getvalue()[:_LONGEST_REASON])
 
 
 def _check_name(name: str, taken: Mapping[str, str]) -> None:
@@ -87,27 +110,15 @@ def _check_name(name: str, taken: Mapping[str, str]) -> None:
 
 def _plugin(point: "EntryPoint", source: str) -> Found:
     """The agent an entry point names, ready to run. Raises Failed for everything that keeps it from that."""
-    printed = StringIO()
-    try:
-        # stdout carries answers; what a plug-in prints at import is none.
-        with redirect_stdout(printed), redirect_stderr(printed):
-            agent = _agent_of(point.load())
-            card = _card_of(agent, point.name)
-            tools = tuple(getattr(agent, "tools", ()))
-            graph = _graph_of(agent, tools)
-    except OctoError:
-        raise
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        # `SystemExit` too: a module that ends the process is a broken plug-in, not the end of this process.
-        log.exception("plug-in %s could not be loaded", point.name)
-        reason = one_line(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
-        raise Failed("agent_broken", reason=reason) from error
-    finally:
-        if printed.getvalue():
-            log.warning("plug-in %s printed at import: %s", point.name, printed.getvalue()[:_LONGEST_REASON])
-    return Found(point.name, source, card, lambda _: graph, tools)
+
+    def ready(offered: Any, name: str) -> Found:
+        agent = _agent_of(offered)
+        card = _card_of(agent, name)
+        tools = tuple(getattr(agent, "tools", ()))
+        graph = _graph_of(agent, tools)
+        return Found(name, source, card, lambda _: graph, tools)
+
+    return loaded(point, ready)
 
 
 def _agent_of(offered: Any) -> Any:

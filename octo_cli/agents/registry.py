@@ -81,7 +81,7 @@ class Registry:
         if found.name in self._disabled:
             return AgentRecord(found.name, found.source, "disabled", found.card)
         needs = found.card.needs if found.card else ()
-        missing = tuple(need for need in needs if not _is_met(need, self._settings))
+        missing = tuple(need for need in needs if not is_met(need, self._settings))
         return AgentRecord(found.name, found.source, "needs" if missing else "ready", found.card, missing)
 
     def _named(self, name: str) -> Found:
@@ -128,7 +128,7 @@ def _loader(agent: Agent) -> "Callable[[bool], Graph]":
     return load
 
 
-def _is_met(need: str, settings: Settings | None) -> bool:
+def is_met(need: str, settings: Settings | None) -> bool:
     """Whether a setting, named as in the configuration file, has a value to work with."""
     value: Any = settings
     for part in need.split("."):

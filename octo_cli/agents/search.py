@@ -13,7 +13,7 @@ from octo_cli.documents.markdown import code_span, escape
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.text import one_line
-from octo_cli.wire.events import StepProgress
+from octo_cli.wire.events import StepProgress, share
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -66,7 +66,7 @@ def _progress(task: Task, kit: Kit, say: Words) -> "Progress":
 
     def told(done: int, total: int) -> None:
         message = say("search.indexing", done=done, total=total)
-        event = StepProgress(task.step.step_id, task.step.agent, "index", message)
+        event = StepProgress(task.step.step_id, task.step.agent, "index", message, share(done, total))
         loop.call_soon_threadsafe(kit.tell, event)
 
     return told

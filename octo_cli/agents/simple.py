@@ -26,9 +26,12 @@ from octo_cli.agents.kit import (
     result_of,
 )
 from octo_cli.agents.tools import Outcome, Tool
-from octo_cli.errors import Failed
-from octo_cli.i18n import words
+from octo_cli.credentials import scrub
+from octo_cli.errors import Failed, OctoError, Passing
+from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.models.metering import working_on
+from octo_cli.values.text import one_line
+from octo_cli.wire.events import StepProgress
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Problem, Step, StepResult
 
@@ -40,6 +43,8 @@ Update = dict[str, Any]
 # A plug-in may ask again and again; a person would have left by then.
 MOST_QUESTIONS: Final = 50
 MOST_CALLS: Final = 50
+# Seconds before what failed by chance is tried again; twice as many before each try after that.
+_FIRST_WAIT: Final = 0.5
 
 
 def graph_of(work: Work, tools: Tools = ()) -> "CompiledStateGraph[Any, Kit, Any, Any]":
@@ -72,8 +77,9 @@ class _Simple:
         started = time.monotonic()
         say = words(state["request"]["language"])
         with working_on(state["step"]["step_id"]):
-            outcome = await attempted(self._worked(state, runtime.context), say, runtime.context.thread_id)
-        seconds = state.get("seconds", 0.0) + time.monotonic() - started
+            spent = state.get("seconds", 0.0)
+            outcome = await attempted(self._tried(state, runtime.context, say), say, runtime.context, spent=spent)
+        seconds = spent + time.monotonic() - started
         if isinstance(outcome, dict):
             return {**outcome, "seconds": seconds}
         done, problem = outcome, None
@@ -81,6 +87,19 @@ class _Simple:
             done, problem = Done(outcome.message, status="failed"), outcome
         assert isinstance(done, Done)
         return {"question": None, "call": None, **result_of(state, done, seconds=seconds, problem=problem)}
+
+    async def _tried(self, state: StepState, kit: Kit, say: Words) -> Done | Update:
+        """What `work` comes to; what failed by chance is tried again, for what has an effect is in `act`."""
+        step, retries = msgspec.convert(state["step"], Step), kit.settings.plan.retries
+        for attempt in range(retries):
+            try:
+                return await self._worked(state, kit)
+            except (Passing, ConnectionError, TimeoutError) as error:
+                reason = describe(error, say)[0] if isinstance(error, OctoError) else f"{type(error).__name__}: {error}"
+                message = say("plan.again", reason=scrub(one_line(reason)), attempt=attempt + 1, most=retries)
+                kit.tell(StepProgress(step.step_id, step.agent, "retry", message))
+                await asyncio.sleep(_FIRST_WAIT * 2**attempt)
+        return await self._worked(state, kit)
 
     async def _worked(self, state: StepState, kit: Kit) -> Done | Update:
         outcome = await self.work(_task(state), kit)
@@ -118,7 +137,7 @@ class _Simple:
         info = runtime.execution_info
         with working_on(state["step"]["step_id"]):
             acted = self._acted(call, caller, key=info.task_id if info else "")
-            update = await attempted(acted, caller.say, runtime.context.thread_id)
+            update = await attempted(acted, caller.say, runtime.context, spent=state.get("seconds", 0.0))
         if isinstance(update, Problem):
             # The tool is gone since it was called, or what it would do cannot be shown any more.
             outcome = Outcome(call["tool"], "failed", call["args"], output=update.message)

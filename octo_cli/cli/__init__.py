@@ -15,6 +15,7 @@ from octo_cli.cli.commands import (
     NoCommandError,
     answering,
     data,
+    planning,
     recalling,
     result,
     root,
@@ -38,9 +39,9 @@ _AUTH: Final = "octo_cli.cli.auth"
 _DB: Final = "octo_cli.cli.db"
 
 COMMANDS: Final[dict[str, Entry | Branch]] = {
-    "chat": Entry(_TALK, "chat", (spending, recalling)),
-    "ask": Entry(_TALK, "ask", (result, spending, recalling, answering)),
-    "resume": Entry(_TALK, "resume", (result, spending, recalling, answering)),
+    "chat": Entry(_TALK, "chat", (spending, recalling, planning)),
+    "ask": Entry(_TALK, "ask", (result, spending, recalling, planning, answering)),
+    "resume": Entry(_TALK, "resume", (result, spending, recalling, planning, answering)),
     "inbox": Entry(_THREADS, "inbox", (data,)),
     "threads": Branch(
         {

@@ -139,6 +139,10 @@ def recalling(no_memory: Annotated[bool, Option("--no-memory")] = False) -> None
     """Commands that look back on earlier conversations."""
 
 
+def planning(review_plan: Annotated[bool, Option("--review-plan")] = False) -> None:
+    """Commands that plan."""
+
+
 def answering(
     set_: Annotated[list[str] | None, Option("--set", metavar="FIELD=VALUE")] = None,
     answers: Annotated[str | None, Option("--answers", metavar="FILE")] = None,

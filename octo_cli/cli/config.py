@@ -232,6 +232,7 @@ def _values(settings: Settings) -> dict[str, Any]:
         "code": settings.code,
         "data": settings.data,
         "memory": settings.memory,
+        "plan": settings.plan,
         "retention": settings.retention,
     }
     values = {}

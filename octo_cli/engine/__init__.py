@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from octo_cli.documents.catalog import PACKAGE_TYPES, Catalog
-from octo_cli.engine.answers import read_value
+from octo_cli.engine.answers import check, read_value
 from octo_cli.engine.dossiers import ANSWERS, Told, document_text
 from octo_cli.engine.run import Run, Stream
 from octo_cli.engine.views import inspected, questions_of, said_in, summarised
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from octo_cli.agents.kit import Kit
     from octo_cli.agents.registry import Registry
     from octo_cli.engine.history import History
+    from octo_cli.supervisor.foreign import Found
 
 T = TypeVar("T")
 
 LONGEST_TITLE = 60
 # Stages that only ask: going back to one puts its question again at once, and nothing else happens.
-ASKING = frozenset({"clarify", "collaborate", "user_confirm", "ask"})
+ASKING = frozenset({"clarify", "review_plan", "collaborate", "user_confirm", "ask"})
 
 
 @asynccontextmanager
@@ -222,6 +223,10 @@ class Engine:
             return frozenset(field.name for field in question.fields)
         return frozenset(spec.name for spec in self.catalog.find(question.document_type).fields)
 
+    def check(self, question: Question, answer: Answer) -> None:
+        """Raise InvalidAnswer unless `answer` fits `question` as it stands."""
+        check(question, answer, self.catalog, self.settings.now().date())
+
     def reader(self, question: Question) -> Callable[[str, str], tuple[Any, str]]:
         """How a form reads what is typed: (field name, text) -> (value, how it reads). Raises InvalidAnswer."""
 
@@ -369,6 +374,13 @@ class Engine:
 
         return Registry(self.settings)
 
+    @cached_property
+    def nodes(self) -> "tuple[Found, ...]":
+        """The nodes of other packages; looked at once."""
+        from octo_cli.supervisor.foreign import nodes
+
+        return tuple(nodes())
+
     async def graph(self) -> "CompiledStateGraph[Any, Kit, Any, Any]":
         from octo_cli.supervisor.build import build
 
@@ -376,7 +388,12 @@ class Engine:
         async with self._building:
             if self._graph is None:
                 saver = await self._stack.enter_async_context(storage.checkpointer())
-                self._graph = build(self.registry, saver, assisted=self.settings.model != OFFLINE)
+                assisted = self.settings.model != OFFLINE
+                # A step that can end itself does so first, and says how long it took.
+                step_timeout = self.settings.plan.timeout + 1
+                self._graph = build(
+                    self.registry, saver, assisted=assisted, step_timeout=step_timeout, nodes_of_others=self.nodes
+                )
             return self._graph
 
     def kit(

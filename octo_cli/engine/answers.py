@@ -9,6 +9,7 @@ from octo_cli.agents import approvals
 from octo_cli.documents.catalog import Catalog
 from octo_cli.errors import InvalidAnswer
 from octo_cli.i18n import language_of
+from octo_cli.supervisor import reviewing
 from octo_cli.values.text import clean
 from octo_cli.wire.forms import Answer, FormField, Question
 
@@ -38,8 +39,13 @@ def check(question: Question, answer: Answer, catalog: Catalog, today: date) -> 
             return
 
 
-def bound(question: Question, answer: Answer) -> Answer:
-    """`answer` tied to what the question showed: an approved call that would do something else by now does not run."""
+def bound(question: Question, answer: Answer, catalog: Catalog, today: date) -> Answer:
+    """`answer` tied to what the question showed: an approved call that would do something else by now does not run.
+
+    Of a plan, the values as they were read: its steps are looked up by them.
+    """
+    if question.type == "plan_review_required" and answer.action == "submit":
+        return structs.replace(answer, fields=_submitted(question, answer, catalog, today))
     if not question.tool or answer.action != "approve":
         return answer
     return structs.replace(answer, doc_hash=question.doc_hash)
@@ -50,6 +56,9 @@ def read_value(question: Question, name: str, raw: Any, catalog: Catalog, today:
     if question.tool:
         value = approvals.read_value(_field(question, name), raw)
         return value, str(raw)
+    if question.type == "plan_review_required" and (field := _field(question, name)).choices is None:
+        value = reviewing.read(question, field, raw)
+        return value, value
     if question.document_type is None:
         value = _chosen(_field(question, name), raw)
         return value, str(value or "")
@@ -65,11 +74,19 @@ def _check_submission(question: Question, answer: Answer, catalog: Catalog, toda
         raise InvalidAnswer(
             "stale_revision", given=answer.base_revision, now=question.base_revision, newer=newer or "—"
         )
+    given = _submitted(question, answer, catalog, today)
+    if question.type == "plan_review_required":
+        reviewing.revised(reviewing.steps_in(question), given)
+
+
+def _submitted(question: Question, answer: Answer, catalog: Catalog, today: date) -> dict[str, Any]:
+    """The values of an answer as its fields read them; None for a blank."""
+    given = {}
     for name, raw in answer.fields.items():
-        if raw is not None and raw != "":
-            read_value(question, name, raw, catalog, today)
-        else:
-            _field(question, name)
+        blank = raw is None or raw == ""
+        given[name] = None if blank else read_value(question, name, raw, catalog, today)[0]
+        _field(question, name) if blank else None
+    return given
 
 
 def _check_edit(question: Question, answer: Answer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from msgspec import structs
 
-from octo_cli.engine.answers import bound, check
+from octo_cli.engine.answers import bound
 from octo_cli.engine.views import questions_of, said_in, summarised, thread_status
 from octo_cli.errors import Failed, InvalidAnswer, ModelError, NotFound, OctoError, UsageError
 from octo_cli.i18n import describe, said, words
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 # What streams the graph: (its input, its context) -> what it yields.
 Stream = Callable[[Any, "Kit"], AsyncGenerator[Any]]
 
-# Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round.
-RECURSION_LIMIT: Final = 200
+# Supersteps of one run, of the supervisor or of one agent; a revise loop takes four a round, a step of a plan three.
+RECURSION_LIMIT: Final = 400
 # Who asks when it is not an agent.
 _SUPERVISOR: Final = "supervisor"
 # The thread stands where it should: nothing to feed the graph.
@@ -136,8 +136,9 @@ class Run:
                 await kit.mind.models.aclose()
 
     def _tell_of_agents(self) -> None:
-        """What the registry has to say; once a process is enough for whoever watches."""
-        told = [Warned(error.code, describe(error, self._say)[0]) for error in self.engine.registry.problems]
+        """What was left out, agents and nodes; once a process is enough for whoever watches."""
+        problems = (*self.engine.registry.problems, *(found.error for found in self.engine.nodes if found.error))
+        told = [Warned(error.code, describe(error, self._say)[0]) for error in problems]
         self.warnings += [{"code": warned.code, "message": warned.message} for warned in told]
         if not self.engine.told:
             self._unsaid += told
@@ -182,6 +183,7 @@ class Run:
                 raise UsageError("question_open", thread=self.thread_id)
             return self._said(turn)
         self._check_agents(_still_to_work(state))
+        await self._check_nodes(state)
         if not (state.values or unfinished):
             raise Failed("thread_empty", thread=self.thread_id)
         open_now = questions_of(state, self.thread_id)
@@ -208,6 +210,12 @@ class Run:
         """A step whose agent is not here any more would silently do nothing, and its question be forgotten."""
         here = {_SUPERVISOR, *(card.name for card in self.engine.registry.cards())}
         if gone := next((agent for agent in wanted if agent not in here), None):
+            raise Failed("agent_gone", agent=gone, thread=self.thread_id)
+
+    async def _check_nodes(self, state: "StateSnapshot") -> None:
+        """A thread that stopped in front of another package's node goes on only with it."""
+        nodes = (await self.engine.graph()).nodes
+        if gone := next((name for name in state.next if name not in nodes), None):
             raise Failed("agent_gone", agent=gone, thread=self.thread_id)
 
     async def _check_mind(self, model: str | None, *, in_order: bool) -> None:
@@ -239,8 +247,10 @@ class Run:
         for question_id, answer in given.items():
             if question_id not in open_now:
                 raise InvalidAnswer("question_not_open", id=question_id, thread=self.thread_id)
-            check(open_now[question_id], answer, self.engine.catalog, self.engine.settings.now().date())
-        self._given = {name: bound(open_now[name], answer) for name, answer in given.items()} | kept
+            self.engine.check(open_now[question_id], answer)
+        today = self.engine.settings.now().date()
+        told = {name: bound(open_now[name], answer, self.engine.catalog, today) for name, answer in given.items()}
+        self._given = told | kept
         self.allowed = tuple(open_now[name].tool or "" for name, answer in self._given.items() if answer.scope == "run")
         return Command(resume={name: msgspec.to_builtins(answer) for name, answer in self._given.items()})
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from octo_cli.wire import work
 from octo_cli.wire.forms import FieldSpec, Issue, Proposal, Slot
 from octo_cli.wire.memory import Length, Memory, Recap, Wish
-from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, StepResult, TypeCard, Usage
+from octo_cli.wire.work import AgentCard, DocumentRef, Intent, Language, Plan, Step, StepResult, TypeCard, Usage
 
 T = TypeVar("T")
 Role = Literal["router", "planner", "writer"]
@@ -143,6 +143,15 @@ class Reasoner(Protocol):
 
         A contract step carries `inputs["document_type"]`, or `inputs["document_id"]` too when it edits a document of
         this thread; without either the type is still unknown and the person is asked.
+        """
+        ...
+
+    async def replan(
+        self, request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]
+    ) -> Sequence[Step]:
+        """Another way to do steps that failed, each under the failed one's id, at most one each; none is usual.
+
+        `failed` are those steps by id, `results` what came of the plan so far.
         """
         ...
 

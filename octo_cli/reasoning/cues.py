@@ -34,7 +34,7 @@ _LANGUAGES: Final = (
     r"(?<![a-z])(?:python|javascript|typescript|java|rust|golang|kotlin|swift|c\+\+|c#|sql|bash|ruby|php|haskell)"
     r"(?![a-z])"
 )
-_TABLE_FILE: Final = r"\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|sqlite3?|db)(?![A-Za-z0-9])"
+TABLE_FILE: Final = r"\.(?:csv|tsv|xlsx?|parquet|jsonl?|ndjson|sqlite3?|db)(?![A-Za-z0-9])"
 
 # The categories that have cues of their own; every other agent is known by its card.
 TRADES: Final = frozenset({"chat", "search", "contract", "web", "code", "data"})
@@ -95,7 +95,7 @@ TOPICS: Final = _cues(
     ("code", 2.5, r"\brun (?:this|the) (?:code|script|snippet|program)\b|\brun this\s*:"),
     ("code", 1.5, r"[\w./-]{1,80}\.(?:py|js|ts|rs|go|java|c|cpp|sh|rb)(?![A-Za-z0-9])"),
     # Data.
-    ("data", 3.0, rf"[\w./~-]{{1,80}}{_TABLE_FILE}"),
+    ("data", 3.0, rf"[\w./~-]{{1,80}}{TABLE_FILE}"),
     ("data", 2.5, r"분석|통계|집계|시각화|차트|그래프|평균|상관관계"),
     ("data", 2.5, r"\banaly[sz]e\b|\banalysis\b|\bstatistics?\b|\bchart\b|\bplot\b|\bvisuali[sz]e\b"),
     ("data", 1.0, r"데이터|엑셀|스프레드시트|\bdata(?:set|frame)?\b|\bspreadsheet\b|\bexcel\b"),

@@ -13,7 +13,7 @@ from octo_cli.reasoning import extraction, intent, planning, recaps, talk, wishe
 from octo_cli.reasoning.base import NO_WORDING, Models, Paper, Request, Rewording
 from octo_cli.wire.forms import Issue, Proposal
 from octo_cli.wire.memory import Length, Recap, Wish
-from octo_cli.wire.work import Intent, Language, Message, Plan, StepResult
+from octo_cli.wire.work import Intent, Language, Message, Plan, Step, StepResult
 
 
 class Offline:
@@ -33,6 +33,11 @@ class Offline:
 
     async def plan(self, request: Request, intent: Intent) -> Plan:
         return planning.plan(request, intent)
+
+    async def replan(
+        self, request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]
+    ) -> Sequence[Step]:
+        return planning.other_ways(request, failed, results)
 
     async def extract(self, request: Request, paper: Paper) -> Sequence[Proposal]:
         return extraction.extract(request, paper.fields)

@@ -1,7 +1,7 @@
 """From what is asked to who does it: one step for each errand a request names, in the order it names them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from octo_cli.i18n import words
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
-from octo_cli.reasoning.cues import TRADES
+from octo_cli.reasoning.cues import TABLE_FILE, TRADES
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
@@ -17,7 +17,7 @@ from octo_cli.reasoning.snippets import snippet_in
 from octo_cli.reasoning.topics import topic_of
 from octo_cli.values.patterns import lazy
 from octo_cli.values.urls import find_urls
-from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, TypeCard
+from octo_cli.wire.work import DocumentRef, Intent, Language, Plan, Step, StepResult, TypeCard
 
 
 class _Errand(NamedTuple):
@@ -51,6 +51,50 @@ def plan(request: Request, intent: Intent) -> Plan:
     return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
 
 
+_REPORT: Final = lazy(
+    r"(?:보고서|리포트)(?:로|를|을|도)?\s*(?:(?:형식|형태)?으?로\s*)?(?:써|쓰|작성|만들|정리|뽑|내\s?줘|부탁|해\s?줘)|"
+    r"\b(?:as|into|in)\s+(?:an?\s+)?(?:\w+\s+)?report\b|"
+    r"\b(?:write|make|prepare|produce|create|draw\s+up|draft)\s+(?:\w+\s+){0,3}report\b",
+    re.I,
+)
+
+
+def format_in(text: str) -> str | None:
+    """The format of the answer that a request names in words: "report", or none."""
+    return "report" if _REPORT.search(text) else None
+
+
+# A web search that cannot be made here.
+_NO_WEB_SEARCH: Final = frozenset(
+    f"web_search_{why}" for why in ("unset", "no_address", "no_key", "no_json", "refused", "failed")
+)
+
+
+def other_ways(request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]) -> tuple[Step, ...]:
+    """What cannot be sought on the web is sought in the person's own files. Of any other failure rules know no way."""
+    codes = {result.step_id: result.problem.code for result in results if result.problem}
+    if not any(card.name == "search" for card in request.agents):
+        return ()
+    said = words(request.language)
+    hopeless = [step for number, step in failed.items() if codes.get(number) in _NO_WEB_SEARCH]
+    topics = {step.step_id: str(step.inputs.get("query") or topic_of(request.text)) for step in hopeless}
+    return tuple(
+        replace(
+            step,
+            agent="search",
+            task=said("offline.task_search", topic=_shortened(topics[step.step_id])),
+            inputs={"query": topics[step.step_id]},
+        )
+        for step in hopeless
+    )
+
+
+def inputs_for(request: Request, agent: str, task: str) -> dict[str, Any]:
+    """What `agent` needs to do `task`, a step in words of a person's own; {} for a document of an unknown type."""
+    errand = next(_of_category(replace(request, text=task, chosen={}), agent, task, request.language))
+    return errand.inputs
+
+
 def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
     if intent.category == "chat":
         return
@@ -63,7 +107,7 @@ def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
         return
     for piece in pieces:
         category = piece.category or intent.category
-        for errand in _of_category(request, category, piece.text, intent.language):
+        for errand in _of_category(request, category, _with_address(piece, request.text), intent.language):
             yield errand._replace(waits=_BUILDING_ON.search(piece.text) is not None)
 
 
@@ -81,6 +125,13 @@ def _of_category(request: Request, category: str, text: str, language: Language)
 _Told = tuple[str, str, dict[str, Any]]
 
 
+_THIS_PAGE: Final = lazy(
+    r"(?:이|다음|아래|해당)\s?(?:URL|링크|주소|(?:웹\s?)?페이지|(?:웹\s?)?사이트)|"
+    r"\b(?:this|that|the\s+following)\s+(?:url|link|address|(?:web\s?)?(?:page|site))\b",
+    re.I,
+)
+
+
 def _for_search(text: str) -> _Told:
     topic = topic_of(text)
     return "task_search", topic, {"query": topic}
@@ -90,6 +141,9 @@ def _for_web(text: str) -> _Told:
     if urls := find_urls(text):
         return "task_pages", ", ".join(urls), {"urls": urls}
     topic = topic_of(text)
+    if pointed := _THIS_PAGE.search(text):
+        # The agent asks which.
+        return "task_pages", pointed[0], {"urls": []}
     return "task_web", topic, {"query": topic}
 
 
@@ -128,8 +182,9 @@ _JOINT: Final = lazy(
 )
 _SEARCH_ORDER: Final = lazy(
     r"찾아|찾고|검색|조회|조사|알아\s?(?:봐|보)|알려\s?(?:줘|주)|설명[해하]|분석[해하]|요약[해하]|정리[해하]|번역[해하]|읽[고어]|"
+    r"비교[해하]|계산[해하]|집계[해하]|합계\S{0,2}\s구[하해]|"
     r"(?:분석|요약|정리|번역|조사|설명)\s*$|\b(?:find|search|look\s+up|look\s+for|research|"
-    r"analy[sz]e|summari[sz]e|explain|tell\s+me)\b",
+    r"analy[sz]e|summari[sz]e|compare|calculate|compute|explain|tell\s+me)\b",
     re.I,
 )
 # "작성하고", at the end of a piece: the order's verb comes with what follows.
@@ -145,8 +200,10 @@ _CODE_ORDER: Final = lazy(
     r"sort|regex|tests?)\b",
     re.I,
 )
+# "Totals by region in sales.csv" is an order without a verb.
+_NAMES_TABLE: Final = lazy(TABLE_FILE, re.I)
 _BUILDING_ON: Final = lazy(
-    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한|분석한|요약한)\s?(?:내용|결과|자료)(?:을|를|으로|대로)|"
+    r"(?:바탕|토대|기반|근거)(?:으로)|참고(?:해서|하여)|(?:그|찾은|조사한|정리한|분석한|요약한)\s?(?:내용|결과|자료)(?:을|를|으로|로|대로)|"
     r"^\s*결과(?:를|로|대로)|그에\s?맞[춰게]|"
     r"\bbased\s+on\s+(?:it|that|this|them|the\s+result)|\busing\s+(?:it|that|the\s+result|what\s+you)",
     re.I,
@@ -159,16 +216,28 @@ def _pieces(request: Request) -> tuple[_Piece, ...]:
     A piece stands for itself only if it orders something of its own category; any other belongs to the piece before it,
     so that a document's facts, however many sentences long, stay with the document.
     """
-    if not (_SEARCH_ORDER.search(request.text) or _CODE_ORDER.search(request.text) or any(heard_cards(request))):
+    orders = (_SEARCH_ORDER, _CODE_ORDER, _NAMES_TABLE)
+    if not (any(order.search(request.text) for order in orders) or any(heard_cards(request))):
         return ()
     pieces: list[_Piece] = []
     for text in _cut(request.text):
-        category = _ordered(replace(request, text=text))
+        category = _ordered(replace(request, text=text), first=not pieces)
         if pieces and (category is None or pieces[-1].category in (None, category)):
             pieces[-1] = _Piece(category or pieces[-1].category, f"{pieces[-1].text} {text}")
         else:
             pieces.append(_Piece(category, text))
     return tuple(pieces)
+
+
+# "이 URL 요약하고 …": the address itself may stand anywhere.
+_AN_ADDRESS: Final = lazy(r"\b(?:url|link|page|site|address)s?\b|URL|링크|주소|페이지|사이트|웹\s?문서", re.I)
+
+
+def _with_address(piece: _Piece, said: str) -> str:
+    """The piece, with the addresses of the request if it speaks of one and has none of its own."""
+    if piece.category != "web" or find_urls(piece.text) or not _AN_ADDRESS.search(piece.text):
+        return piece.text
+    return " ".join((piece.text, *find_urls(said)))
 
 
 def _cut(text: str) -> Iterator[str]:
@@ -179,12 +248,14 @@ def _cut(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _ordered(request: Request) -> str | None:
+def _ordered(request: Request, *, first: bool) -> str | None:
     """The category a piece orders by itself, or None."""
     intent = understand(request)
     if intent.confidence < LOW_CONFIDENCE or intent.category == "chat":
         return None
-    return intent.category if _orders(intent.category, Signals(request)) else None
+    # Behind another errand, a table that is only named is one of that errand's facts.
+    told = first and intent.category == "data" and _NAMES_TABLE.search(request.text)
+    return intent.category if told or _orders(intent.category, Signals(request)) else None
 
 
 def _orders(category: str, signals: Signals) -> bool:

@@ -25,6 +25,7 @@ from octo_cli.settings.sections import (
     DataSettings,
     MemorySettings,
     ModelSettings,
+    PlanSettings,
     RetentionSettings,
     SearchSettings,
     WebSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "MemorySettings",
     "ModelSettings",
     "Place",
+    "PlanSettings",
     "RetentionSettings",
     "SearchSettings",
     "Settings",
@@ -103,6 +105,7 @@ class Settings:
     web: WebSettings
     code: CodeSettings
     data: DataSettings
+    plan: PlanSettings
     memory: MemorySettings
     retention: RetentionSettings
     expire_after: timedelta | None
@@ -199,6 +202,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment, cwd: Path) -> Se
         web=_section(WebSettings, "web", value),
         code=_section(CodeSettings, "code", value),
         data=_section(DataSettings, "data", value),
+        plan=_section(PlanSettings, "plan", value),
         memory=_section(
             MemorySettings, "memory", {**value, **({"memory.enabled": False} if flags.get("no_memory") else {})}
         ),
@@ -273,6 +277,7 @@ Section = TypeVar(
     CodeSettings,
     DataSettings,
     MemorySettings,
+    PlanSettings,
     RetentionSettings,
 )
 

@@ -8,6 +8,7 @@ from octo_cli.settings.databases import postgres_address, sqlite_file
 
 FORMATS: Final = ("chat", "graph", "report", "json", "all")
 _MOST_SECONDS: Final = 3600
+_LONGEST_STEP: Final = 86_400
 _MOST_MB: Final = 1_000_000
 
 
@@ -86,5 +87,8 @@ KEYS: Final = (
     Key("data.memory_mb", read.whole(64, _MOST_MB)),
     Key("memory.enabled", read.yes_or_no),
     Key("memory.budget", read.whole(0, 100_000)),
+    Key("plan.review", read.yes_or_no, flag="review_plan"),
+    Key("plan.timeout", read.number(0.1, _LONGEST_STEP)),
+    Key("plan.retries", read.whole(0, 10)),
     Key("mcp.file", read.path),
 )

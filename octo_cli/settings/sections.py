@@ -93,6 +93,18 @@ class SearchSettings(NamedTuple):
     embeddings: str | None = None
 
 
+class PlanSettings(NamedTuple):
+    """How plans are worked through. `review`: a person looks at each first.
+
+    Of one step: `timeout` bounds its active seconds, pauses left out; `retries` is how often what failed by chance (a
+    connection, a busy server) is tried once more.
+    """
+
+    review: bool = False
+    timeout: float = 1800.0
+    retries: int = 2
+
+
 class MemorySettings(NamedTuple):
     """Whether facts and earlier conversations are brought to a turn, and how much of them: `budget` in tokens."""
 

@@ -1,4 +1,7 @@
-"""What each of the supervisor's nodes does, and where the way goes from it. The edges are in `build`."""
+"""How a turn begins and how its answer is made: the nodes before and after the work, and where the way goes.
+
+The work itself is in `plans`, the edges are in `build`.
+"""
 
 import asyncio
 import logging
@@ -6,10 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from langgraph.errors import NodeError
 from langgraph.runtime import Runtime
-from langgraph.types import Command, Send
-from msgspec import structs, to_builtins
+from msgspec import to_builtins
 
 from octo_cli.agents.kit import Kit, ask
 from octo_cli.credentials import scrub
@@ -17,7 +18,6 @@ from octo_cli.errors import OctoError, UsageError
 from octo_cli.i18n import language_of, words
 from octo_cli.outputs import OWN, made, output, subject_of
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
-from octo_cli.reasoning.recent import conversation
 from octo_cli.supervisor import memory
 from octo_cli.supervisor.state import State
 from octo_cli.values.text import clean, one_line
@@ -25,14 +25,20 @@ from octo_cli.wire.events import (
     AggregatedData,
     ExecutionSummary,
     IntentRecognised,
-    PlanReady,
-    StepStarted,
     TextDelta,
     Warned,
 )
 from octo_cli.wire.forms import FormField, Question
 from octo_cli.wire.memory import Wish
-from octo_cli.wire.work import Artifact, DocumentRef, Intent, Language, Message, Plan, Problem, Step, StepResult
+from octo_cli.wire.work import (
+    Artifact,
+    DocumentRef,
+    Intent,
+    Language,
+    Message,
+    Plan,
+    StepResult,
+)
 
 if TYPE_CHECKING:
     from langgraph.graph._node import StateNode
@@ -85,6 +91,10 @@ async def guard(state: State, runtime: Runtime[Kit]) -> Update:
         "asking": None,
         "chosen": {},
         "clarified": 0,
+        "reviewing": None,
+        "review": None,
+        "reviews": 0,
+        "replanned": False,
         "plan": None,
         "results": None,
         "allowed": None,
@@ -114,7 +124,7 @@ async def recall(state: State, runtime: Runtime[Kit]) -> Update:
 
 async def understand(state: State, runtime: Runtime[Kit]) -> Update:
     """What is asked; when that is not clear, the question to put."""
-    kit, request = runtime.context, await _request(state, runtime.context)
+    kit, request = runtime.context, await request_of(state, runtime.context)
     if wish := await kit.mind.wish(request):
         intent = Intent("chat", 1.0, language=request.language)
         kit.tell(IntentRecognised(intent))
@@ -141,102 +151,14 @@ def after_understand(state: State) -> str:
     return "clarify" if state.get("asking") else "make_plan"
 
 
-async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
-    """Which agents do what. A document whose type is not known yet is asked for."""
-    kit, intent = runtime.context, msgspec.convert(state["intent"], Intent)
-    plan = await kit.mind.plan(await _request(state, kit), intent)
-    if any(_lacks_type(step) for step in plan.steps) and state.get("clarified", 0) < MOST_CLARIFICATIONS:
-        return {"asking": to_builtins(_which_document(state, kit))}
-    plan = structs.replace(plan, steps=tuple(_prepared(step, intent, state) for step in plan.steps))
-    kit.tell(PlanReady(plan))
-    if plan.steps and plan.unserved:
-        say = words(state["request"]["language"])
-        kit.tell(Warned("not_served", say("supervisor.not_served", tasks="; ".join(plan.unserved))))
-    request = {**state["request"], "steps": len(plan.steps)}
-    return {"plan": to_builtins(plan), "request": request, "asking": None}
-
-
-def after_plan(state: State) -> str:
-    return "clarify" if state.get("asking") else "dispatch"
-
-
-def _lacks_type(step: Step) -> bool:
-    return step.agent == "contract" and not {"document_type", "unsupported"} & step.inputs.keys()
-
-
-def _prepared(step: Step, intent: Intent, state: State) -> Step:
-    """`step` with what its agent needs of the turn: the request's language, and the version an edit starts from."""
-    inputs = {"language": intent.language, **step.inputs}
-    if known := state.get("documents", {}).get(str(inputs.get("document_id"))):
-        inputs["version"] = known["version"]
-    return structs.replace(step, inputs=inputs)
-
-
-# The steps
-
-
-async def dispatch(state: State, runtime: Runtime[Kit]) -> Update:
-    """Announce the steps that can start now, and close those that never will."""
-    plan, results = _plan(state), _results(state)
-    skipped: dict[str, StepResult] = {}
-    for step in plan.steps:
-        if step.step_id not in results and _blocked(step, results | skipped):
-            reason = words(state["request"]["language"])("supervisor.skipped", steps=", ".join(step.depends_on))
-            skipped[step.step_id] = StepResult(step.step_id, step.agent, step.task, "skipped", reason)
-    for step in _ready(plan, results | skipped):
-        runtime.context.tell(StepStarted(step.step_id, step.agent, step.task))
-    return {"results": to_builtins(skipped)}
-
-
-def ready_steps(state: State, runtime: Runtime[Kit]) -> list[Send] | str:
-    results = _results(state)
-    # Only a model reads it, and every step's checkpoints repeat what it is sent.
-    said = conversation(_history(state)) if runtime.context.mind.models else []
-    sends = []
-    for step in _ready(_plan(state), results):
-        earlier = {step_id: to_builtins(results[step_id]) for step_id in step.depends_on}
-        step_state = {"step": to_builtins(step), "request": state["request"], "earlier": earlier}
-        shared = {"allowed": state.get("allowed", []), "said": said}
-        sends.append(Send(step.agent, {**step_state, **shared}))
-    return sends or "aggregate"
-
-
-def failed(state: dict[str, Any], error: NodeError) -> Command[str]:
-    """A plug-in's graph that raised: its step failed, and the run goes on without it."""
-    step = msgspec.convert(state["step"], Step)
-    log.error("agent %s failed", step.agent, exc_info=error.error)
-    reason = scrub(one_line(f"{type(error.error).__name__}: {error.error}"))
-    message = words(state["request"]["language"])("error.step_failed", reason=reason)
-    problem = Problem("step_failed", message)
-    result = StepResult(step.step_id, step.agent, step.task, "failed", message, problem=problem)
-    # A handler stands in for its node, but not on the node's edges.
-    return Command(update={"results": {step.step_id: to_builtins(result)}}, goto="gather")
-
-
-def gather(state: State) -> Update:
-    """Keep what the steps made."""
-    made = [document for result in _results(state).values() for document in result.documents]
-    # An update that adds nothing would count as one.
-    return {"documents": {document.document_id: to_builtins(document) for document in made}} if made else {}
-
-
-def _ready(plan: Plan, results: dict[str, StepResult]) -> list[Step]:
-    done = {step_id for step_id, result in results.items() if result.status == "completed"}
-    return [step for step in plan.steps if step.step_id not in results and done.issuperset(step.depends_on)]
-
-
-def _blocked(step: Step, results: dict[str, StepResult]) -> bool:
-    return any(need in results and results[need].status != "completed" for need in step.depends_on)
-
-
 # The answer
 
 
 async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
     """One answer out of all steps; without steps, the mind talks for itself."""
-    kit, results = runtime.context, list(_results(state).values())
-    request = await _request(state, kit)
-    needs = {step.step_id: step.depends_on for step in _plan(state).steps}
+    kit, results = runtime.context, list(results_of(state).values())
+    request = await request_of(state, kit)
+    needs = {step.step_id: step.depends_on for step in plan_of(state).steps}
     if results:
         told = kit.mind.summarise(request, results)
     elif request.wish and request.wish.action != "recall":
@@ -252,7 +174,9 @@ async def aggregate(state: State, runtime: Runtime[Kit]) -> Update:
             total_steps=len(results),
             completed_steps=sum(result.status == "completed" for result in results),
             failed_steps=sum(result.status == "failed" for result in results),
-            hitl_interactions=state.get("clarified", 0) + sum(result.pauses for result in results),
+            hitl_interactions=state.get("clarified", 0)
+            + state.get("reviews", 0)
+            + sum(result.pauses for result in results),
             execution_time=round(kit.active_seconds(), 3),
         ),
     )
@@ -334,7 +258,7 @@ def remember(state: State, runtime: Runtime[Kit]) -> Update:
 # What the mind is told, and what the person is asked
 
 
-async def _request(state: State, kit: Kit) -> Request:
+async def request_of(state: State, kit: Kit) -> Request:
     request = state["request"]
     return Request(
         text=request["text"],
@@ -344,13 +268,13 @@ async def _request(state: State, kit: Kit) -> Request:
         document_types=kit.catalog.cards(),
         documents=msgspec.convert(state.get("recalled", []), tuple[DocumentRef, ...]),
         chosen=state.get("chosen", {}),
-        history=_history(state),
+        history=history_of(state),
         memory=await memory.brought(kit.storage, kit.settings, state.get("memory")),
         wish=msgspec.convert(state.get("wish"), Wish | None),
     )
 
 
-def _history(state: State) -> tuple[Message, ...]:
+def history_of(state: State) -> tuple[Message, ...]:
     """What was said before; the last line is what is asked now."""
     return msgspec.convert(state.get("messages", [])[:-1], tuple[Message, ...])
 
@@ -360,7 +284,7 @@ def _which_work(state: State, kit: Kit) -> Question:
     say = words(language)
     categories = (*(card.name for card in kit.cards), "chat")
     labels = (*(card.when[language] for card in kit.cards), say("supervisor.just_talk"))
-    return _clarification(
+    return question_of(
         state,
         kit,
         "unclear",
@@ -371,16 +295,7 @@ def _which_work(state: State, kit: Kit) -> Question:
     )
 
 
-def _which_document(state: State, kit: Kit) -> Question:
-    language = state["request"]["language"]
-    cards = kit.catalog.cards()
-    label = words(language)("supervisor.document_type")
-    names, titles = tuple(card.name for card in cards), tuple(card.title[language] for card in cards)
-    field = FormField("document_type", label, "choice", True, choices=names, choice_labels=titles)
-    return _clarification(state, kit, "which_document", (field,))
-
-
-def _clarification(state: State, kit: Kit, key: str, fields: tuple[FormField, ...]) -> Question:
+def question_of(state: State, kit: Kit, key: str, fields: tuple[FormField, ...]) -> Question:
     say = words(state["request"]["language"])
     created_at, expires_at = kit.ask_until()
     return Question(
@@ -400,9 +315,9 @@ def _clarification(state: State, kit: Kit, key: str, fields: tuple[FormField, ..
     )
 
 
-def _plan(state: State) -> Plan:
+def plan_of(state: State) -> Plan:
     return msgspec.convert(state["plan"], Plan)
 
 
-def _results(state: State) -> dict[str, StepResult]:
+def results_of(state: State) -> dict[str, StepResult]:
     return msgspec.convert(state.get("results") or {}, dict[str, StepResult])

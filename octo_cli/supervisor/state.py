@@ -38,6 +38,8 @@ class State(TypedDict, total=False):
     `memory`: `wire.memory.Recalled`, what the turn looks back on; `wish` what the person wants of it.
     `results`: `StepResult` by step id. `allowed`: the tools a person allowed for the rest of the turn.
     `asking`: the clarification to put to the person, `chosen` what they picked, `clarified` how often they were asked.
+    `reviewing`: the question about the plan, `review` the answer to it, `reviews` how many there were this turn,
+    `replanned` whether another way to what failed was looked for.
     """
 
     messages: Annotated[list[dict[str, Any]], Growing(append)]
@@ -52,6 +54,10 @@ class State(TypedDict, total=False):
     asking: dict[str, Any] | None
     chosen: dict[str, Any]
     clarified: int
+    reviewing: dict[str, Any] | None
+    review: dict[str, Any] | None
+    reviews: int
+    replanned: bool
     plan: dict[str, Any] | None
     results: Annotated[dict[str, Any], gather]
     allowed: Annotated[list[str], union]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TextIO
 
+from msgspec import UNSET
+
 from octo_cli.i18n import Words
 from octo_cli.ui.cells import broken
 from octo_cli.ui.lists import category
@@ -108,8 +110,9 @@ def progress(event: Event, say: Words) -> Iterator[str]:
                 yield f"    {_step_line(step, say)}"
         case events.StepStarted(step_id=step_id, agent=agent, task=task):
             yield f"· [{step_id}] {category(agent, say)}: {one_line(task)}"
-        case events.StepProgress(step_id=step_id, message=message):
-            yield f"· [{step_id}] {one_line(message)}"
+        case events.StepProgress(step_id=step_id, message=message, fraction=fraction):
+            share = f" ({fraction:.0%})" if fraction is not UNSET else ""
+            yield f"· [{step_id}] {one_line(message)}{share}"
         case events.StepFinished(step_id=step_id, status=status, seconds=seconds):
             yield f"· [{step_id}] {say(f'status.{status}')} ({say('run.seconds', seconds=f'{seconds:.1f}')})"
         case events.DocumentReady(document=document):
@@ -132,7 +135,8 @@ def how_to_answer(question: Question, say: Words) -> Iterator[str]:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
     elif "approve" in question.actions:
         yield from ("", *(f"  | {line}".rstrip() for line in visible(question.preview).splitlines()), "")
-        yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
+        if question.doc_hash:
+            yield f"  {say('run.doc_hash', hash=short_hash(question.doc_hash))}"
     else:
         yield from (f"  {line}" for line in read_lines(question))
     yield from field_lines(question, say)
@@ -146,6 +150,12 @@ def _flags(question: Question, say: Words) -> Iterator[str]:
     blanks = missing(question)
     if "submit" in question.actions and blanks:
         yield " ".join(f"--set {field.name}=…" for field in blanks)
+    elif "approve" in question.actions and "submit" in question.actions:
+        # A plan: approved as it stands, or with changes.
+        yield "--approve"
+        yield " ".join(f"--set {name}=…" for name in question.editable_fields[:2])
+        yield f"--reject {say('run.flag_reason')}"
+        return
     elif "submit" in question.actions:
         yield "--submit"
         yield f"--set {say('run.flag_any')}"

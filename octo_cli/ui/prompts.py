@@ -378,6 +378,44 @@ class _Leave(_Form):
                     return Answer("defer")
 
 
+async def review_plan(question: Question, read: Read, desk: Desk, typed: dict[str, str]) -> Answer | None:
+    """Show a plan's steps and ask whether to begin; None when the person left with Ctrl-C or Ctrl-D."""
+    try:
+        return await _Review(question, read, desk, typed).run()
+    except (KeyboardInterrupt, EOFError):
+        return None
+
+
+class _Review(_Form):
+    """The steps, what may be changed of them as a form, and a menu between the two."""
+
+    async def run(self) -> Answer:
+        say, desk = self.desk.say, self.desk
+        _head(self.question, desk)
+        desk.note()
+        for line in visible(self.question.preview).splitlines():
+            desk.tell(line, margin=2)
+        desk.note()
+        if self.kept:
+            labels = ", ".join(self.fields[name].label for name in self.fields if name in self.kept)
+            desk.tell(say("form.typed_kept", labels=labels), margin=2, look=desk.style.alarming)
+        menu = {name: say(f"form.plan_{name}") for name in ("start", "edit", "more", "reject")}
+        while True:
+            match await desk.pick({**menu, "defer": say("form.defer")}, yes="start"):
+                case "start" if self.values:
+                    return Answer("submit", fields=self.values)
+                case "start":
+                    return Answer("approve")
+                case "edit":
+                    await self.walk(self.worth_a_look())
+                case "more":
+                    await self.walk([name for name in self.fields if name not in self.question.editable_fields])
+                case "reject":
+                    return Answer("reject", reason=await _reason(desk))
+                case _:
+                    return Answer("defer")
+
+
 async def pick_thread(records: Sequence[ThreadRecord], lines: Iterable[str], desk: Desk) -> str:
     """The thread a person points at, by the number in front of it; any other text is taken as a reference itself."""
     header, *rows = lines

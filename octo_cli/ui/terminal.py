@@ -13,7 +13,7 @@ from octo_cli.i18n import Words
 from octo_cli.settings import make_private
 from octo_cli.ui.plain import PlainFace, result_text
 from octo_cli.ui.problems import worded
-from octo_cli.ui.prompts import Desk, Read, decide, fill, give_leave
+from octo_cli.ui.prompts import Desk, Read, decide, fill, give_leave, review_plan
 from octo_cli.ui.sanitise import one_line, visible
 from octo_cli.ui.style import Style
 from octo_cli.ui.typed import fit
@@ -82,6 +82,8 @@ class TerminalFace(PlainFace):
         typed = self._typed.setdefault(_form(question), {})
         if question.tool:
             return await give_leave(question, read, self.desk, typed)
+        if question.type == "plan_review_required":
+            return await review_plan(question, read, self.desk, typed)
         if "approve" in question.actions:
             return await decide(question, self.desk, typed)
         return await fill(question, read, self.desk, typed)

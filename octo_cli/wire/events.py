@@ -6,7 +6,7 @@ In: `Turn`. Out: `Event`, a closed union tagged by `type`; each line of `--event
 
 from typing import Any, Final
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from octo_cli.wire.forms import Answer, Question
 from octo_cli.wire.work import Artifact, Intent, Plan, Problem, RunStatus, StepStatus, Usage
@@ -99,12 +99,21 @@ class StepStarted(Struct, frozen=True, tag_field="type", tag="step_started"):
 
 
 class StepProgress(Struct, frozen=True, tag_field="type", tag="step_progress"):
-    """`stage` is the sub-graph's node, `message` a sentence for a person."""
+    """`stage` is the sub-graph's node, `message` a sentence for a person.
+
+    `fraction`, 0 to 1, says how much of the stage is done where that can be counted; else it is left out.
+    """
 
     step_id: str
     agent: str
     stage: str
     message: str
+    fraction: float | UnsetType = UNSET
+
+
+def share(done: int, total: int) -> float:
+    """How much of a countable whole is done, 0 to 1."""
+    return round(min(max(done / total, 0.0), 1.0), 4) if total > 0 else 1.0
 
 
 class StepFinished(Struct, frozen=True, tag_field="type", tag="step_finished"):

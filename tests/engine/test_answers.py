@@ -30,7 +30,7 @@ QUESTION = Question(
 def checked(answer: dict[str, Any]) -> Answer:
     given = msgspec.convert(answer, Answer)
     check(QUESTION, given, Catalog(()), date(2026, 11, 21))
-    return bound(QUESTION, given)
+    return bound(QUESTION, given, Catalog(()), date(2026, 11, 21))
 
 
 @pytest.mark.parametrize(

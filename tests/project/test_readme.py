@@ -17,7 +17,11 @@ from tests.project.console import PROJECT, Printed, Shown
 PAGES = [PROJECT / name for name in ("README.md", "README.ko.md")]
 TRANSCRIPTS = [
     *PAGES,
-    *(PROJECT / "docs" / f"{name}{end}" for name in ("models", "agents", "storage", "outputs") for end in console.LOCALES),
+    *(
+        PROJECT / "docs" / f"{name}{end}"
+        for name in ("models", "agents", "plans", "outputs", "storage")
+        for end in console.LOCALES
+    ),
 ]
 SETUP = re.compile(r"^```sh\n(pip install .*)\n```$", re.MULTILINE)
 ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)

@@ -43,7 +43,7 @@ def node(name: str, stage: Stage) -> Callable[..., Awaitable[Update]]:
         info = runtime.execution_info
         work = _work(stage, state, kit, began=began, task_id=info.task_id if info else "")
         with working_on(step.step_id):
-            done = await attempted(work, say, kit.thread_id)
+            done = await attempted(work, say, kit, spent=state.get("seconds", 0.0))
         update = {"problem": msgspec.to_builtins(done)} if isinstance(done, Problem) else done
         for document in update.pop("ready", ()):
             kit.tell(DocumentReady(document))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
 from octo_cli.errors import Failed, OctoError
 from octo_cli.i18n import Words, describe, words
+from octo_cli.wire.events import StepProgress, share
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ async def work(task: Task, kit: Kit) -> Done:
     paths, only = _paths(task, kit)
     question = files.without_names(task.query, kit.settings.workspace)
     with Database(kit.settings.data) as database:
-        await _in_thread(database, _load, database, paths, task)
+        await _in_thread(database, _load, database, paths, task, _progress(task, kit, say))
         answer = await _answered(database, question, task, kit)
         remark = say("data.only_file", path=paths[0].name) if only else None
         return await _in_thread(database, _done, answer, paths, remark, kit, say, task.text)
@@ -65,11 +66,25 @@ def _paths(task: Task, kit: Kit) -> "tuple[list[Path], bool]":
     raise Failed("data_which_file" if there else "data_no_file", files=listed)
 
 
-def _load(database: "Database", paths: "Sequence[Path]", task: Task) -> None:
+def _progress(task: Task, kit: Kit, say: Words) -> Callable[[int, int], None]:
+    """Tells whoever watches how many files are read; from any thread."""
+    loop = asyncio.get_running_loop()
+
+    def told(done: int, total: int) -> None:
+        message = say("data.loading", done=done, total=total)
+        event = StepProgress(task.step.step_id, task.step.agent, "load", message, share(done, total))
+        loop.call_soon_threadsafe(kit.tell, event)
+
+    return told
+
+
+def _load(database: "Database", paths: "Sequence[Path]", task: Task, progress: Callable[[int, int], None]) -> None:
     from octo_cli.agents.data import files
 
-    for path in paths:
+    for number, path in enumerate(paths, 1):
         database.load(path)
+        if len(paths) > 1:
+            progress(number, len(paths))
     if not paths:
         for name, columns, rows in files.handed_rows(task.earlier):
             database.load_rows(name, columns, rows)

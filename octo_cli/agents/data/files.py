@@ -41,7 +41,7 @@ def without_names(text: str, workspace: Path) -> str:
     text = unicodedata.normalize("NFC", text)
     for name in names_in(text, workspace):
         text = re.sub(
-            rf"[\"'“‘「『`]?{re.escape(name)}[\"'”’」』`]?(?:\s?(?:파일|file))?(?:에서는|에서|에는|으로|의|에|을|를|은|는|이|가|로|와|과)?(?![가-힣])",
+            rf"[\"'“‘「『`]?{re.escape(name)}[\"'”’」』`]?(?:\s?(?:파일|file))?(?:에서는|에서|에는|으로|의|에|을|를|은|는|이|가|로|와|과|도|만|랑)?(?![가-힣])",
             " ",
             text,
         )

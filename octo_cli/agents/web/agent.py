@@ -5,13 +5,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from octo_cli.agents.kit import Done, Kit, Task, as_graph
+from octo_cli.agents.kit import Ask, Done, Kit, Task, as_graph
 from octo_cli.agents.tools import fenced
 from octo_cli.documents.markdown import escape
-from octo_cli.errors import Failed
+from octo_cli.errors import Failed, Passing
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.text import one_line
 from octo_cli.values.urls import find_urls, without_urls
+from octo_cli.wire.events import StepProgress, share
+from octo_cli.wire.forms import FormField
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -52,9 +55,10 @@ def build() -> "CompiledStateGraph[Any, Kit, Any, Any]":
     return as_graph(work)
 
 
-async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ) -> Done:
+async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ) -> Done | Ask:
     """Read `inputs["urls"]`, else what `inputs["query"]` finds, else the addresses or the topic of what was said.
 
+    An empty list of addresses stands for one that was meant and not given: it is asked for.
     `data`: `pages` (url, final_url, title, site, author, date, fetched_at, status, text), `failed` (url, code, reason),
     and of a search `query` and `results` (url, title, snippet). Raises Failed when nothing at all could be read.
     """
@@ -63,6 +67,9 @@ async def work(task: Task, kit: Kit, environment: Mapping[str, str] = os.environ
 
     urls, query = _wanted(task)
     say = words(task.language)
+    if not urls and task.step.inputs.get("urls") == []:
+        field = FormField("url", say("web.address"), "text", True)
+        return Ask(say("web.which_page"), say("web.which_page_message", text=one_line(task.text)), (field,))
     hits: Sequence[Hit] = ()
     if not urls:
         web = kit.settings.web
@@ -87,7 +94,7 @@ def _those(kind: type[T], outcomes: "Sequence[_Read | _Unread]") -> list[T]:
 
 def _wanted(task: Task) -> tuple[list[str], str]:
     """The addresses to open, and what is sought in them or, without any, on the web."""
-    given = task.step.inputs.get("urls") or []
+    given = task.step.inputs.get("urls") or [answer.fields.get("url") or "" for answer in task.answers[-1:]]
     query = str(task.step.inputs.get("query") or "").strip()
     urls = [url if "://" in url else f"https://{url}" for url in (str(url).strip() for url in given) if url]
     # A plan may say in its task what it leaves out of the inputs; what was said may be about other steps too.
@@ -100,7 +107,10 @@ async def _all_read(urls: Sequence[str], task: Task, kit: Kit) -> Sequence[_Read
     """What came of each address, in their order, a few at a time."""
     from octo_cli.agents.web.fetching import Fetcher
 
-    places = asyncio.Semaphore(_AT_ONCE)
+    places, say = asyncio.Semaphore(_AT_ONCE), words(task.language)
+    ended: list[str] = []
+
+    where = task.step.step_id, task.step.agent
 
     async def read(url: str, fetcher: "Fetcher") -> _Read | _Unread:
         async with places:
@@ -108,6 +118,12 @@ async def _all_read(urls: Sequence[str], task: Task, kit: Kit) -> Sequence[_Read
                 return await _read(url, fetcher)
             except Failed as error:
                 return _Unread(url, error)
+            finally:
+                ended.append(url)
+                if len(urls) > 1:
+                    message = say("web.reading", done=len(ended), total=len(urls))
+                    told = StepProgress(*where, "read", message, share(len(ended), len(urls)))
+                    kit.tell(told)
 
     async with Fetcher(kit.settings.web, task.language) as fetcher:
         return await asyncio.gather(*(read(url, fetcher) for url in urls))
@@ -125,7 +141,8 @@ async def _read(url: str, fetcher: "Fetcher") -> _Read:
 def _none_read(unread: Sequence[_Unread], say: Words) -> Failed:
     if len(unread) == 1:
         return unread[0].error
-    return Failed("web_none_read", reasons=" ".join(_reason(one, say) for one in unread))
+    kind = Passing if any(isinstance(one.error, Passing) for one in unread) else Failed
+    return kind("web_none_read", reasons=" ".join(_reason(one, say) for one in unread))
 
 
 def _reason(unread: _Unread, say: Words) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from octo_cli.agents.web.addresses import shown
 from octo_cli.agents.web.fetching import AGENT
 from octo_cli.credentials import find, variables
-from octo_cli.errors import Failed
+from octo_cli.errors import Failed, Passing
 from octo_cli.settings import WebSettings
 from octo_cli.values.text import one_line
 
@@ -120,10 +120,10 @@ async def search(engine: Engine, query: str, *, most: int, seconds: float) -> Se
             body = await _answered(client, engine, engine.request(query[:LONGEST_QUERY], most))
         return engine.hits(body)[:most]
     except TimeoutError as exc:
-        raise Failed("web_search_failed", engine=engine.name, reason=f"> {seconds:g} s") from exc
+        raise Passing("web_search_failed", engine=engine.name, reason=f"> {seconds:g} s") from exc
     except (httpx.HTTPError, msgspec.DecodeError) as exc:
         reason = shown(str(exc) or type(exc).__name__)
-        raise Failed("web_search_failed", engine=engine.name, reason=reason) from exc
+        raise Passing("web_search_failed", engine=engine.name, reason=reason) from exc
 
 
 async def _answered(client: httpx.AsyncClient, engine: Engine, request: httpx.Request) -> bytes:

@@ -20,7 +20,7 @@ from octo_cli import __version__
 from octo_cli.agents.web import robots
 from octo_cli.agents.web.addresses import Networks, address_of, shown, url_of
 from octo_cli.agents.web.robots import Robots
-from octo_cli.errors import Failed
+from octo_cli.errors import Failed, Passing
 from octo_cli.settings import WebSettings
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -30,6 +30,8 @@ AGENT: Final = f"{PRODUCT}/{__version__}"
 MOST_REDIRECTS: Final = 5
 _MOST_ADDRESSES: Final = 4
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# Too many requests, or a server that cannot just now.
+_BUSY: Final = frozenset({408, 429, 500, 502, 503, 504})
 _GZIP: Final = zlib.MAX_WBITS | 16
 # What `reading` can make text of; nothing said may be anything, and is looked at.
 _READABLE: Final = re.compile(r"text/.*|application/(?:xhtml\+xml|(?:[\w.-]+\+)?json|pdf|markdown|octet-stream)|", re.I)
@@ -93,11 +95,11 @@ class Fetcher:
             # Named by the address that was asked for, wherever on the way it failed.
             raise Failed(exc.code, **{**exc.values, "url": shown(address)}) from exc
         except (TimeoutError, httpx.TimeoutException) as exc:
-            raise Failed("web_timeout", url=shown(address), seconds=f"{self._settings.timeout:g}") from exc
+            raise Passing("web_timeout", url=shown(address), seconds=f"{self._settings.timeout:g}") from exc
         except httpx.ConnectError as exc:
-            raise Failed("web_unreachable", url=shown(address), reason=_reason(exc)) from exc
+            raise Passing("web_unreachable", url=shown(address), reason=_reason(exc)) from exc
         except (httpx.HTTPError, zlib.error) as exc:
-            raise Failed("web_broken", url=shown(address), reason=_reason(exc)) from exc
+            raise Passing("web_broken", url=shown(address), reason=_reason(exc)) from exc
 
     async def _followed(self, url: httpx.URL, *, obey: bool, most: int | None = None) -> Fetched:
         asked = url
@@ -129,7 +131,8 @@ class Fetcher:
             if response.status_code in _REDIRECTS and "location" in response.headers:
                 return _joined(url, response.headers["location"])
             if not 200 <= response.status_code < 300:
-                raise Failed("web_status", status=response.status_code)
+                kind = Passing if response.status_code in _BUSY else Failed
+                raise kind("web_status", status=response.status_code)
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if most is None and not _READABLE.fullmatch(media_type):
                 raise Failed("web_type", type=shown(media_type))

@@ -15,7 +15,7 @@ from octo_cli.reasoning.cards import addressed
 from octo_cli.reasoning.llm import phrasing, reading, recalling, reviewing, talking, understanding
 from octo_cli.wire.forms import Issue, Proposal
 from octo_cli.wire.memory import Length, Recap, Wish
-from octo_cli.wire.work import Intent, Language, Message, Plan, StepResult
+from octo_cli.wire.work import Intent, Language, Message, Plan, Step, StepResult
 
 T = TypeVar("T")
 
@@ -61,6 +61,15 @@ class LanguageMind:
             return await self._offline.plan(request, intent)
         thought = understanding.plan(self._models, request, intent)
         return await self._usable("plan", request.language, thought, lambda: self._offline.plan(request, intent))
+
+    async def replan(
+        self, request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]
+    ) -> Sequence[Step]:
+        try:
+            return await understanding.replan(self._models, request, failed, results)
+        except ModelError:
+            # Nobody asked for it: whatever is wrong with the model, the turn's own work will meet and tell it.
+            return await self._offline.replan(request, failed, results)
 
     async def extract(self, request: Request, paper: Paper) -> Sequence[Proposal]:
         own = await self._offline.extract(request, paper)

@@ -26,13 +26,22 @@ You plan the work on `request` for an assistant whose agents are in `agents`.
 - As few steps as do the job, at most {most}; one is usual. None when no agent is needed.
 - `agent` does the step; `task` says in one short sentence, in the language `language`, what it is to do; `query`
   holds what to look for or to work on, with every name, path, address and number the agent needs, "" if the task
-  says it all.
+  says it all. What form the answer is to have (a report, say) is no step.
 - `depends_on`: the numbers (from 1) of earlier steps whose results this one needs. Independent steps run side by
   side.
 - Documents: one step for each. `document_type` is one of `document_types`; "unsupported" for a kind that is not
   there, with its name in `document_name`; null if the request does not say which. To change a document in
   `documents`, give its `document_id`. For steps of other agents all three are null.
 - `category` is what the request was found to be about, `chosen` what the person picked when asked: keep to it."""
+
+REPLAN: Final = """\
+Steps of the work on `request` have failed: those in `failed`, for the reasons in `results`. You decide whether there is
+another way to what such a step was for. It is tried once.
+- `steps`: at most one for each that failed, none where there is no other way, which is usual. `instead_of` is the
+  failed step's id, `agent` one of `agents`, `task` one short sentence in the language `language`, `query` what to look
+  for or to work on, with every name, path, address and number the agent needs.
+- Another agent, or another query; never the same again. Nothing that gets round a person's refusal, a rule, a limit or
+  a protection, and nothing that only the person can mend."""
 
 EXTRACT: Final = """\
 You read values for the fields of a document out of `request`. `today` is the date.

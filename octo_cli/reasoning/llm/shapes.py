@@ -40,6 +40,21 @@ class Planned(Struct, frozen=True):
                 raise ValueError(f"step {number}: depends_on may hold only numbers of steps before it, from 1")
 
 
+class OtherStep(Struct, frozen=True):
+    instead_of: str
+    agent: str
+    task: str
+    query: str
+
+
+class Replanned(Struct, frozen=True):
+    steps: list[Any]
+
+    def __post_init__(self) -> None:
+        if len({step.instead_of for step in self.steps}) < len(self.steps):
+            raise ValueError("at most one step instead of each that failed")
+
+
 class Reading(Struct, frozen=True):
     field: str
     quote: str
@@ -86,6 +101,12 @@ def planned(agents: tuple[str, ...], types: tuple[str, ...], documents: tuple[st
         document_id=_one_of(documents) | None if documents else None,
     )
     return _narrowed(Planned, steps=list[step])  # type: ignore[valid-type]
+
+
+@lru_cache(maxsize=16)
+def replanned(agents: tuple[str, ...], failed: tuple[str, ...]) -> type[Replanned]:
+    step = _narrowed(OtherStep, agent=_one_of(agents), instead_of=_one_of(failed))
+    return _narrowed(Replanned, steps=list[step])  # type: ignore[valid-type]
 
 
 @lru_cache(maxsize=16)

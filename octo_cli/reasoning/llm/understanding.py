@@ -1,6 +1,9 @@
 """What a request is about and who does it, as a model sees it. What the person picked in a form is not asked again."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import structs
 
 from octo_cli.i18n import language_of
 from octo_cli.reasoning.base import Models, Request
@@ -8,7 +11,7 @@ from octo_cli.reasoning.llm import prompts, recalling, shapes
 from octo_cli.reasoning.planning import title_of
 from octo_cli.reasoning.recent import LONGEST_GLANCE, conversation, glance
 from octo_cli.values.text import one_line
-from octo_cli.wire.work import Intent, Plan, Step
+from octo_cli.wire.work import Intent, Plan, Step, StepResult
 
 LONGEST_TASK = 120
 
@@ -42,6 +45,38 @@ async def plan(models: Models, request: Request, intent: Intent) -> Plan:
     steps = tuple(_step(number, planned, request) for number, planned in enumerate(found.steps, 1))
     side_by_side = len(steps) > 1 and not any(step.depends_on for step in steps)
     return Plan("parallel" if side_by_side else "sequential", steps)
+
+
+async def replan(
+    models: Models, request: Request, failed: Mapping[str, Step], results: Sequence[StepResult]
+) -> tuple[Step, ...]:
+    """Raises UnusableAnswer for a step nobody can do, or in place of one that did not fail."""
+    # A document is the person's own matter: they were asked already.
+    agents = tuple(card.name for card in request.agents if card.name != "contract")
+    mendable = {number: step for number, step in failed.items() if step.agent in agents}
+    if not mendable:
+        return ()
+    asked = prompts.about(
+        prompts.REPLAN,
+        **_seen(request),
+        language=request.language,
+        failed=[{"id": number, "agent": step.agent, "task": step.task} for number, step in mendable.items()],
+        results=[
+            {"id": one.step_id, "status": one.status, "text": glance(one.text, LONGEST_GLANCE // 4)} for one in results
+        ],
+    )
+    found = await models.structured("planner", asked, shapes.replanned(agents, tuple(mendable)), name="Replan")
+    return tuple(step for other in found.steps if (step := _other(other, mendable)))
+
+
+def _other(other: shapes.OtherStep, failed: Mapping[str, Step]) -> Step | None:
+    """The step that takes another's place; None for the same once more."""
+    before = failed[other.instead_of]
+    task = one_line(other.task)[:LONGEST_TASK] or before.task
+    query = one_line(other.query) or task
+    if other.agent == before.agent and query in (before.task, before.inputs.get("query")):
+        return None
+    return structs.replace(before, agent=other.agent, task=task, inputs={"query": query})
 
 
 def _seen(request: Request) -> dict[str, Any]:
