@@ -389,10 +389,12 @@ class Engine:
             if self._graph is None:
                 saver = await self._stack.enter_async_context(storage.checkpointer())
                 assisted = self.settings.model != OFFLINE
-                # A step that can end itself does so first, and says how long it took.
-                step_timeout = self.settings.plan.timeout + 1
                 self._graph = build(
-                    self.registry, saver, assisted=assisted, step_timeout=step_timeout, nodes_of_others=self.nodes
+                    self.registry,
+                    saver,
+                    assisted=assisted,
+                    step_timeout=self.settings.plan.timeout,
+                    nodes_of_others=self.nodes,
                 )
             return self._graph
 

@@ -27,6 +27,7 @@ from octo_cli.i18n import language_of_locale, words
 from octo_cli.settings import OFFLINE, Settings, resolve
 from octo_cli.storage import open_storage
 from octo_cli.supervisor.build import build
+from octo_cli.supervisor.foreign import nodes
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import Answers, Continue, Say, Turn
 from octo_cli.wire.forms import Answer
@@ -85,7 +86,12 @@ async def graph() -> "Served":
 
 def _built() -> "Served":
     settings = _settings()
-    made = build(Registry(settings), assisted=settings.model != OFFLINE)
+    made = build(
+        Registry(settings),
+        assisted=settings.model != OFFLINE,
+        step_timeout=settings.plan.timeout,
+        nodes_of_others=tuple(nodes()),
+    )
     # As LangGraph copies a graph; a server does the same to put its checkpointer in.
     return Served(**vars(made))
 

@@ -50,7 +50,8 @@ def build(
         graph.add_node(node.__name__, node)
     for name in agents:
         # A plug-in's graph does not tell its failures from a dead run, nor end one: the supervisor does it for it.
-        foreign: dict[str, Any] = {"error_handler": plans.failed, "timeout": step_timeout}
+        # A step that can end itself does so first, and says how long it took.
+        foreign: dict[str, Any] = {"error_handler": plans.failed, "timeout": step_timeout and step_timeout + 1}
         bounds = foreign if registry.is_foreign(name) else {}
         graph.add_node(name, registry.graph(name, assisted=assisted), **bounds)
     graph.add_node("choose_output", nodes.choose_output)
