@@ -39,6 +39,12 @@ def test_two_documents_are_two_independent_steps() -> None:
     ]
 
 
+@pytest.mark.parametrize("joint", ["하고 ", "하고, ", "해줘, 그리고 ", "해줘. ", "해서, "])
+def test_two_errands_are_told_apart_with_and_without_a_comma(joint: str) -> None:
+    made = planned(f"sales.csv를 분석{joint}비밀유지계약서도 작성해줘")
+    assert [step.agent for step in made.steps] == ["data", "contract"]
+
+
 def test_steps_keep_the_order_of_mention() -> None:
     assert [one["document_type"] for one in inputs_of("draft an NDA and a lease")] == ["nda", "lease"]
 
