@@ -46,7 +46,7 @@ def test_commands_and_options_come_with_help(filled: Octo) -> None:
 
 
 def test_values_are_completed_by_what_they_name(filled: Octo) -> None:
-    assert set(completed(filled, "ask", "-f", "")) == {"chat", "json"}
+    assert set(completed(filled, "ask", "-f", "")) == {"chat", "graph", "report", "json", "all"}
     assert set(completed(filled, "ask", "x", "--format=j")) == {"--format=json"}
     assert set(completed(filled, "ask", "x", "--format", "=", "j")) == {"json"}
     assert set(completed(filled, "documents", "show", "le")) == {"lease"}

@@ -58,7 +58,7 @@ WRONG = [
     (["ask", "--set"], "option_needs_value"),
     (["ask", "x", "--set", "deposit"], "set_needs_value"),
     (["ask", "x", "--lang", "fr"], "bad_setting"),
-    (["ask", "x", "-f", "graph"], "bad_setting"),
+    (["ask", "x", "-f", "poem"], "bad_setting"),
     (["ask", "x", "--timeout", "soon"], "bad_setting"),
     (["ask", "x", "-o", "lease.pdf"], "output_suffix"),
     (["ask", "x", "--approve", "--revise", "y"], "answers_conflict"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from octo_cli.agents.registry import Registry
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.planning import plan
 from octo_cli.reasoning.topics import topic_of
@@ -41,7 +42,7 @@ def test_two_documents_are_two_independent_steps() -> None:
 
 @pytest.mark.parametrize("joint", ["하고 ", "하고, ", "해줘, 그리고 ", "해줘. ", "해서, "])
 def test_two_errands_are_told_apart_with_and_without_a_comma(joint: str) -> None:
-    made = planned(f"sales.csv를 분석{joint}비밀유지계약서도 작성해줘")
+    made = planned(f"sales.csv를 분석{joint}비밀유지계약서도 작성해줘", agents=Registry().cards())
     assert [step.agent for step in made.steps] == ["data", "contract"]
 
 
