@@ -305,8 +305,21 @@ def _files(format: str) -> Mapping[str, Callable[[Any, outputs.Subject], bytes]]
 
 
 def _content(summary: Summary, suffix: str) -> bytes:
-    """The answer as it stands in a file of that kind."""
-    return _files(summary.format)[suffix](summary.result, outputs.subject_told(summary))
+    """The answer as it stands in a file of that kind; in one that the format has none of, as in its first.
+
+    Raises Failed "output_broken" when another package's format cannot write it.
+    """
+    files = _files(summary.format)
+    write = files.get(suffix) or next(iter(files.values()))
+    try:
+        return write(summary.result, outputs.subject_told(summary))
+    except OctoError:
+        raise
+    except Exception as exc:
+        if summary.format in outputs.OWN:
+            raise
+        reason = f"{type(exc).__name__}: {exc}"
+        raise Failed("output_broken", name=summary.format, reason=reason) from exc
 
 
 def _status(summary: Summary) -> int:

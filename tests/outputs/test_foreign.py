@@ -42,6 +42,15 @@ def test_one_that_fails_is_told_and_the_answer_is_there(octo: Octo, tmp_path: Pa
     (warning,) = done["warnings"]
     assert warning["code"] == "output_failed"
     assert "ValueError: no lines" in warning["message"]
+    assert octo("ask", "hello", "-f", "lines", "-o", "x.lines").status == 0
+    assert (octo.folder / "x.lines").read_text().strip() == done["result"]
+
+
+def test_one_that_cannot_write_is_told(octo: Octo, tmp_path: Path, example: str) -> None:
+    offer(octo, tmp_path, example.replace("return f", 'raise RuntimeError("no file")\n    return f'))
+    said = octo("ask", "hello", "-f", "lines", "-o", "x.lines", "--json")
+    assert (said.status, said.json["error"]["code"]) == (1, "output_broken")
+    assert "RuntimeError: no file" in said.json["error"]["message"]
 
 
 @pytest.mark.parametrize("code", ["raise ValueError('broken')", "LINES = 3"])

@@ -1,5 +1,6 @@
 """Where `-o` writes an answer: by the format's suffixes, over what stands there only by leave, or not at all."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def test_markdown_stands_beside_what_is_there(octo: Octo) -> None:
     assert octo("ask", "hello", "-o", "answer.md").status == 0
     assert (octo.folder / "answer.md").read_text() == "mine"
     assert (octo.folder / "answer-v2.md").exists()
+
+
+@pytest.mark.parametrize("format", ["graph", "json", "all"])
+def test_what_is_no_markdown_is_written_to_a_markdown_file_as_it_is(octo: Octo, format: str) -> None:
+    done = octo("ask", "hello", "-f", format, "-o", "answer.md", "--json")
+    assert done.status == 0
+    assert json.loads((octo.folder / "answer.md").read_text(encoding="utf-8")) == done.json["result"]
 
 
 def test_where_nothing_can_be_written_the_answer_is_shown_all_the_same(octo: Octo) -> None:

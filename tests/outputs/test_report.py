@@ -112,7 +112,7 @@ def test_fifty_steps_and_a_long_table_go_on_over_pages_with_the_tables_head() ->
     assert "지역 119" in " ".join(pages[-1].split()) or "지역 119" in " ".join(pages[-2].split())
 
 
-def test_what_failed_and_what_matters_is_left_to_do() -> None:
+def test_what_failed_is_left_to_do_and_nothing_else() -> None:
     insights = ({"category": "review", "description": "Look here", "importance": "high"},)
     failed = step(1, status="failed", problem="No such page.")
     skipped = step(2, status="skipped", result="Skipped: it needs step 1.", started=None)
@@ -120,5 +120,6 @@ def test_what_failed_and_what_matters_is_left_to_do() -> None:
     left = markdown.partition("## What is left to do")[2].partition("##")[0]
     assert "No such page" in left
     assert "Skipped" in left
-    assert "Look here" in left
-    assert "left to do" not in made(subject(step(1))).decode()
+    assert "Look here" not in left
+    assert "Look here" in markdown
+    assert "left to do" not in made(subject(step(1), insights=insights)).decode()

@@ -106,11 +106,10 @@ def _insights(subject: Subject, say: Words) -> Iterator[str]:
 def _open_ends(subject: Subject, say: Words) -> Iterator[str]:
     """What is left to do: what failed and why, and what nobody got to for it."""
     left = [step for step in subject.data.steps if step["status"] in ("failed", "skipped", "cancelled")]
-    urgent = [one for one in subject.data.insights if one["importance"] == "high"]
-    if left or urgent:
+    if left:
         yield f"## {say('report.recommendations')}"
-        told = [escaped(f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}") for step in left]
-        yield "\n".join(f"- {line}" for line in (*told, *(escaped(one_line(one["description"])) for one in urgent)))
+        told = (f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}" for step in left)
+        yield "\n".join(f"- {escaped(line)}" for line in told)
 
 
 def _conclusion(subject: Subject, say: Words) -> Iterator[str]:
