@@ -48,6 +48,11 @@ class Said:
         return json.loads(self.out)
 
     @property
+    def answer(self) -> str:
+        """What was said, without how the work went."""
+        return str(self.json["aggregated_data"]["final_answer"])
+
+    @property
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.out.splitlines()]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from octo_cli.agents.kit import Done, Kit, Task, as_graph
-from octo_cli.documents.markdown import code_span, escape
+from octo_cli.documents.markdown import escape
 from octo_cli.i18n import Words, describe, words
 from octo_cli.reasoning.topics import topic_of
+from octo_cli.values.markdown import code_span
 from octo_cli.values.text import one_line
 from octo_cli.wire.events import StepProgress, share
 

@@ -15,8 +15,8 @@ from octo_cli.documents.fields import BLANK, FIELD_TYPES, plain
 from octo_cli.i18n import Language
 from octo_cli.settings import make_private
 from octo_cli.values.contact import mask_rrn
+from octo_cli.values.markdown import escape_line
 from octo_cli.values.names import josa
-from octo_cli.values.text import one_line
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from jinja2 import FileSystemBytecodeCache, Template
     from jinja2.bccache import Bucket
     from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-# `_` only where it could open or close an emphasis, so that an e-mail address stays as it was written.
-_STRUCTURE: Final = re.compile(r"[\\`*\[\]<>|~#]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
-_IN_A_LINE: Final = re.compile(r"[\\`|<\[\]*]|~~")
-_LINE_START: Final = re.compile(r"^(?:(?=[-+=])|(\d{1,9})(?=[.)](?:\s|$)))")
 
 
 class Markdown(str):
@@ -153,20 +148,7 @@ def printed(value: Any) -> Any:
 
 def escape(text: str) -> str:
     """A person's text as one line of Markdown that means exactly its characters; full RRNs are masked."""
-    line = _STRUCTURE.sub(r"\\\g<0>", one_line(mask_rrn(text)))
-    return _LINE_START.sub(r"\1\\", line) or BLANK
-
-
-def escape_cell(text: str) -> str:
-    """A stranger's text within a line or a table's cell: exactly its characters, and nothing for an empty one."""
-    return _IN_A_LINE.sub(r"\\\g<0>", one_line(text))
-
-
-def code_span(text: str) -> str:
-    """Text as a code span on one line, fenced by more backticks than any run inside it."""
-    line = one_line(text)
-    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
-    return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
+    return escape_line(mask_rrn(text)) or BLANK
 
 
 def _tidy(text: str) -> str:

@@ -10,6 +10,7 @@ from octo_cli.reasoning.cues import TOPICS, heard
 from octo_cli.reasoning.recaps import recap
 from octo_cli.reasoning.signals import Signals
 from octo_cli.reasoning.wishes import likest
+from octo_cli.values.markdown import escape_line
 from octo_cli.values.patterns import lazy
 from octo_cli.values.text import one_line
 from octo_cli.wire.memory import Memory, Session
@@ -50,7 +51,9 @@ def summary(results: Sequence[StepResult], language: Language) -> str:
         return outcome(results[0], said)
     done = sum(result.status == "completed" for result in results)
     head = said("offline.all_done" if done == len(results) else "offline.some_done", done=done, total=len(results))
-    parts = (f"{number}. {result.task}\n\n{outcome(result, said)}" for number, result in enumerate(results, 1))
+    parts = (
+        f"{number}. {escape_line(result.task)}\n\n{outcome(result, said)}" for number, result in enumerate(results, 1)
+    )
     return "\n\n".join((head, *parts))
 
 

@@ -120,10 +120,14 @@ class TerminalFace(PlainFace):
         self._give_back(None)
 
     def answer(self, summary: Summary) -> None:
-        """The answer, unless it was already on the screen word by word."""
-        if self._streamed.strip() != visible(result_text(summary)).strip():
-            super().answer(summary)
+        """The answer, or what it says beyond what was already on the screen word by word."""
+        streamed, shown = self._streamed.strip(), visible(result_text(summary)).strip()
         self._streamed = ""
+        if not (streamed and shown.startswith(streamed)):
+            super().answer(summary)
+        elif rest := shown.removeprefix(streamed).strip("\n"):
+            self.out.write(f"\n{rest}\n")
+            self.out.flush()
 
     def wait(self, questions: Sequence[Question]) -> None:
         """The command that asks again, with what the person had already typed: they have just seen the rest."""

@@ -131,7 +131,7 @@ def test_a_server_is_allowed_once_and_each_call_is_asked_for(octo: Octo) -> None
     assert [(field["name"], field["value"]) for field in call["fields"]] == [("a", 1), ("b", 2)]
 
     done = octo("resume", "last", "--json", "--approve")
-    assert (done.status, done.json["result"]) == (0, "`calc__add`\n\n```\n3\n```")
+    assert (done.status, done.answer) == (0, "`calc__add`\n\n```\n3\n```")
     assert "a server may complain here" in (home / "state" / "logs" / "mcp-calc.log").read_text(encoding="utf-8")
     assert done.err == ""
 

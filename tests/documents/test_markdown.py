@@ -3,7 +3,7 @@
 import pytest
 from markdown_it import MarkdownIt
 
-from octo_cli.documents.markdown import code_span, escape_cell
+from octo_cli.values.markdown import code_span, escape_cell
 
 STRANGE = (
     *("a | b", "`x`", "``", "a ``` b", "`", "*b* ~~c~~", "<b>", "[a](b)", "back\\slash", "\\| `a|b`"),

@@ -40,7 +40,7 @@ STATUS: Final = re.compile(r"^# exits (\d+)$")
 CHANGING: Final = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f][-0-9a-f]*"), "1f1e599c-30ee"),
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b"), "2027-02-20 10:15:00"),
-    (re.compile(r"\(\d+\.\d( s|초)\)"), r"(0.1\1)"),
+    (re.compile(r"\(\d+\.\d\d?( s|초)\)"), r"(0.1\1)"),
     # A fact's id: where it is kept, and in the list of facts.
     (re.compile(r"(?<=\(`)[0-9a-f]{12}(?=`\))|(?<=^  )[0-9a-f]{12}(?=  )"), "3fac7c0ffee1"),
 )

@@ -97,7 +97,12 @@ def test_json_is_one_object_of_the_fixed_shape_at_every_stop(octo: Octo) -> None
         1,
         0,
     )
-    assert finished["aggregated_data"]["final_answer"] == finished["result"]
+    answer, insights = finished["aggregated_data"]["final_answer"], finished["aggregated_data"]["insights"]
+    answered, worth_knowing, run = finished["result"].rsplit("\n\n", 2)
+    assert answered == answer
+    told = [insight["description"] for insight in insights if insight["importance"] != "low"][:3]
+    assert worth_knowing.splitlines() == ["알아 둘 점:", *(f"- {description}" for description in told)]
+    assert run.startswith("— 단계 1개 완료, 질문 2개에 답함 (")
 
 
 def test_events_are_numbered_and_end_in_the_summary(octo: Octo) -> None:

@@ -157,6 +157,7 @@ def test_what_needs_a_failed_step_is_skipped_and_says_why(trial: Octo, planner: 
     assert "RuntimeError" in steps["2"]["result"]
     assert "needs step 2" in steps["3"]["result"]
     assert steps["2"]["result"] in said.json["result"]
+    assert "\n\n— steps done: 1 of 4, failed: 1, skipped: 2 (" in said.json["result"]
     assert (said.status, "\x1b" in said.out) == (0, False)
 
 
@@ -351,14 +352,14 @@ def test_a_plan_in_a_circle_or_for_nobody_ends_in_results(octo: Octo, text: str)
 
 def test_a_node_of_ones_own_stands_where_it_wants(octo: Octo) -> None:
     install(octo, NODES, "[octo.agents]\necho = trial_parts:Echo\n[octo.nodes]\nvalidate = trial_parts:validate\n")
-    assert octo("ask", "@echo which colour").out == "@echo which color\n"
+    assert octo("ask", "@echo which colour", "--json").answer == "@echo which color"
     refused = octo("ask", "@echo my secret", "--json")
     assert (refused.status, refused.json["error"]["code"]) == (2, "node_refused")
     assert "no secrets here" in refused.json["error"]["message"]
     # The thread is there for another try, and what cannot be used of a node is only left out.
     for text, told in (("@echo break", "RuntimeError: broken"), ("@echo strange", "not for a node to set: messages")):
         said = octo("ask", "--thread", refused.json["thread_id"], text, "--json")
-        assert (said.status, said.json["result"]) == (0, text)
+        assert (said.status, said.answer) == (0, text)
         (warning,) = said.json["warnings"]
         assert warning["code"] == "node_failed"
         assert told in warning["message"]

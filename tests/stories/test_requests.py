@@ -87,4 +87,4 @@ def test_the_answer_goes_where_it_is_wanted(octo: Octo) -> None:
     assert json.loads((octo.folder / "lease.json").read_text(encoding="utf-8")) == done["result"]
     assert done["documents"][0]["path"].endswith(".md")
     again = octo("resume", "last", "-f", "chat", "--json").json
-    assert (again["format"], again["result"]) == ("chat", done["result"]["summary"])
+    assert (again["format"], again["result"].startswith(done["result"]["summary"])) == ("chat", True)

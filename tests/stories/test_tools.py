@@ -178,7 +178,7 @@ def test_a_file_is_written_only_as_it_was_shown(octo: Octo, writer: ModelServer)
     assert [warning["code"] for warning in refused.json["warnings"]] == ["tool_failed"]
     assert "-mine\n+1" in again["preview"]
     done = octo("resume", "last", "--approve", "--json", *writer.flags)
-    assert (done.status, done.json["result"], note.read_text()) == (0, "Written.", "1\n")
+    assert (done.status, done.answer, note.read_text()) == (0, "Written.", "1\n")
 
 
 @pytest.mark.parametrize("given", [(), ("--model", "offline")])

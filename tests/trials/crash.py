@@ -203,7 +203,7 @@ class Trial:
                 self._move_on()
                 command = self._looking()
             elif said["summary"]["status"] == "completed":
-                return self._ending(said["summary"]["result"])
+                return self._ending(said["summary"]["aggregated_data"]["final_answer"])
             else:
                 command = self._next(said["summary"]["interrupts"])
         raise Mismatch("it never ends")

@@ -102,7 +102,7 @@ def test_a_fault_ends_in_status_six_and_only_the_failed_node_is_repeated(
 
     llmock.reply(ANSWER)
     done = asking("resume", "last", "--json", *flags(llmock))
-    assert (done.status, done.json["result"], done.json["error"]) == (0, ANSWER, None)
+    assert (done.status, done.answer, done.json["error"]) == (0, ANSWER, None)
     # Only the streamed answer was asked for again, and history goes on where it stood.
     assert [request.stream for request in llmock.requests[asked:]] == [True]
     after = history(asking)
@@ -161,7 +161,7 @@ def test_arguments_that_are_no_json_are_mended(asking: Octo, llmock: LLMock) -> 
     llmock.add(ToolFault("malformed_arguments"))
     llmock.add(Reply(tool_calls=(), text=None, match=TOOLS), Reply(text=ANSWER, match=TOOLS))
     done = in_the_loop(asking, llmock)
-    assert (done.status, done.json["result"]) == (0, ANSWER)
+    assert (done.status, done.answer) == (0, ANSWER)
     assert "could not be read" in llmock.requests[-1].body["messages"][-1]["content"]
     # The echo of a broken call makes real servers fail.
     assert not any(message.get("tool_calls") for message in llmock.requests[-1].body["messages"])
@@ -173,6 +173,6 @@ def test_arguments_that_never_are_json_end_the_run_and_only_that_turn_is_repeate
     before, asked = history(asking), len(llmock.requests)
     llmock.add(Reply(text=ANSWER, match=TOOLS))
     done = asking("resume", "last", "--json", *flags(llmock))
-    assert (done.status, done.json["result"]) == (0, ANSWER)
+    assert (done.status, done.answer) == (0, ANSWER)
     assert len(llmock.requests) == asked + 1
     assert history(asking)[: len(before)] == before

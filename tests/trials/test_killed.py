@@ -69,7 +69,7 @@ class Killed:
             (question,) = said["interrupts"]
             again = "이미 실행되었을 수" in question["message"]
             warned, answer = warned or again, ["--reject" if again else "--approve"]
-        assert (said["status"], said["result"]) == ("completed", "Settled."), said
+        assert (said["status"], said["aggregated_data"]["final_answer"]) == ("completed", "Settled."), said
         return warned
 
     def audit(self, name: str) -> list[str]:

@@ -17,8 +17,8 @@ from octo_cli.agents.data.written import Query
 from octo_cli.agents.kit import Done, Kit
 from octo_cli.agents.tools import fenced
 from octo_cli.documents.files import write_once
-from octo_cli.documents.markdown import escape_cell
 from octo_cli.i18n import Words
+from octo_cli.values.markdown import escape_cell
 from octo_cli.values.text import one_line
 
 # Rows kept in `data`, which is saved with the thread; and different texts of a column that are looked for.

@@ -7,9 +7,9 @@ from octo_cli.agents.data.reading import Filter, Reading
 from octo_cli.agents.data.sql import measures_of, title_of
 from octo_cli.agents.data.tables import Column, Rows, Table, kind_of
 from octo_cli.agents.data.vocabulary import IDENTIFIERS, YEARS
-from octo_cli.documents.markdown import escape_cell
 from octo_cli.i18n import Words
 from octo_cli.ui.cells import clip, pad, width
+from octo_cli.values.markdown import escape_cell
 from octo_cli.values.text import one_line
 from octo_cli.wire.work import Insight
 
@@ -51,7 +51,12 @@ def table_block(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Se
 
 
 def shown_cell(value: Any, column: str = "") -> str:
-    """A cell for a person: numbers grouped, a year and an identifier not; text on one line that forges no structure."""
+    """A cell of a table for a person; text in it forges no structure."""
+    return escape_cell(shown(value, column))
+
+
+def shown(value: Any, column: str = "") -> str:
+    """A value for a person, on one line: numbers grouped, a year and an identifier not."""
     match value:
         case None:
             return "–"
@@ -62,7 +67,7 @@ def shown_cell(value: Any, column: str = "") -> str:
         case float():
             return number(value)
         case _:
-            return escape_cell(clip(one_line(str(value)), _WIDEST_CELL))
+            return clip(one_line(str(value)), _WIDEST_CELL)
 
 
 def number(value: float) -> str:
@@ -176,10 +181,10 @@ def _about_shares(reading: Reading, rows: Rows, say: Words) -> Iterator[Insight]
         return
     best = max(range(len(values)), key=values.__getitem__)
     share = values[best] / sum(values)
-    name = shown_cell(rows.rows[best][0])
+    name = shown(rows.rows[best][0])
     yield Insight(
         "data",
-        say("data.insight_share", name=name, measure=escape_cell(rows.columns[1]), percent=f"{100 * share:.1f}"),
+        say("data.insight_share", name=name, measure=rows.columns[1], percent=f"{100 * share:.1f}"),
         "high" if share >= _MUCH else "medium",
     )
 
@@ -192,13 +197,13 @@ def _about_series(rows: Rows, say: Words) -> Iterator[Insight]:
     change = 100 * (series[-1][1] - series[0][1]) / abs(series[0][1])
     peak = max(series, key=lambda row: row[1])
     yield Insight("data", say("data.insight_change", first=first, last=last, percent=f"{change:+.1f}"))
-    yield Insight("data", say("data.insight_peak", when=peak[0], value=shown_cell(peak[1])), "low")
+    yield Insight("data", say("data.insight_peak", when=peak[0], value=shown(peak[1])), "low")
 
 
 def _about_columns(tables: Sequence[Table], say: Words) -> Iterator[Insight]:
     for table in tables:
         for column in table.columns:
-            values = {"table": escape_cell(table.name), "column": escape_cell(column.name)}
+            values = {"table": table.name, "column": column.name}
             if table.rows and column.nulls / table.rows >= _MANY_BLANK:
                 percent = f"{100 * column.nulls / table.rows:.1f}"
                 yield Insight("data", say("data.insight_blank", **values, percent=percent))

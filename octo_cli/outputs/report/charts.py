@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from octo_cli.i18n import Words, words
 from octo_cli.outputs.base import Subject
-from octo_cli.outputs.report.figures import lasting, measured, seconds, share_of, shares, step_name
+from octo_cli.outputs.figures import lasting, measured, seconds, share_of, shares, step_name
 from octo_cli.ui.cells import clip, width
 
 # Told apart by people who see colours in any of the usual ways, on light and on dark.

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from octo_cli.i18n import Words, words
 from octo_cli.outputs.base import Subject
-from octo_cli.outputs.report.figures import LONGEST_NAME, called, lasting, measured, seconds, shares, step_name
+from octo_cli.outputs.figures import LONGEST_NAME, called, insights, lasting, measured, seconds, shares, step_name
 from octo_cli.ui.cells import width
+from octo_cli.values.markdown import escape_line
 from octo_cli.values.text import one_line
 
 _HEADING: Final = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
@@ -18,7 +19,6 @@ _DEEPEST: Final = 6
 _BELOW_STEP: Final = 3
 # What ends or opens something in a line of a Mermaid timeline, and what looks like it.
 _TIMELINE: Final = str.maketrans({":": "：", ";": "；", "#": "＃", "%": "％", "{": "｛", "}": "｝", "`": "'"})
-_IMPORTANCE: Final = ("high", "medium", "low")
 
 
 def generate(subject: Subject) -> str:
@@ -29,7 +29,7 @@ def generate(subject: Subject) -> str:
 
 def _opening(subject: Subject, say: Words) -> Iterator[str]:
     yield f"# {say('report.title')}"
-    yield f"> {escaped(one_line(subject.title))}"
+    yield f"> {escape_line(one_line(subject.title))}"
 
 
 def _summary(subject: Subject, say: Words) -> Iterator[str]:
@@ -70,18 +70,21 @@ def _steps(subject: Subject, say: Words) -> Iterator[str]:
     if subject.data.steps:
         yield f"## {say('report.detail')}"
     for step in subject.data.steps:
-        yield f"### {escaped(step_name(step))}"
+        yield f"### {escape_line(step_name(step))}"
         yield "\n".join(f"- {name}: {value}" for name, value in _facts(step, say))
-        if text := str(step["result"] or "").strip():
+        text = str(step["result"] or "").strip()
+        if text and f"\n\n{text}\n\n" in f"\n\n{subject.data.final_answer}\n\n":
+            yield say("report.as_above")
+        elif text:
             yield nested(text, _BELOW_STEP)
         if (problem := step.get("problem")) and problem.strip() != text:
-            yield f"> {escaped(one_line(problem))}"
+            yield f"> {escape_line(one_line(problem))}"
 
 
 def _facts(step: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
-    yield say("report.agent"), escaped(called(step["agent"], say))
+    yield say("report.agent"), escape_line(called(step["agent"], say))
     if width(task := one_line(step["task"])) > LONGEST_NAME:
-        yield say("report.task"), escaped(task)
+        yield say("report.task"), escape_line(task)
     yield say("report.status"), say(f"status.{step['status']}")
     if step.get("depends_on"):
         yield say("report.needed"), ", ".join(step["depends_on"])
@@ -92,13 +95,12 @@ def _facts(step: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
 
 
 def _insights(subject: Subject, say: Words) -> Iterator[str]:
-    if not subject.data.insights:
+    if not (found := insights(subject)):
         return
-    found = sorted(subject.data.insights, key=lambda one: _IMPORTANCE.index(one["importance"]))
     yield f"## {say('report.insights')}"
     yield "\n".join(
-        f"- **{say('report.importance_' + one['importance'])}** · {escaped(called(one['category'], say))}:"
-        f" {escaped(one_line(one['description']))}"
+        f"- **{say('report.importance_' + one['importance'])}** · {escape_line(called(one['category'], say))}:"
+        f" {escape_line(one_line(one['description']))}"
         for one in found
     )
 
@@ -109,7 +111,7 @@ def _open_ends(subject: Subject, say: Words) -> Iterator[str]:
     if left:
         yield f"## {say('report.recommendations')}"
         told = (f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}" for step in left)
-        yield "\n".join(f"- {escaped(line)}" for line in told)
+        yield "\n".join(f"- {escape_line(line)}" for line in told)
 
 
 def _conclusion(subject: Subject, say: Words) -> Iterator[str]:
@@ -134,11 +136,6 @@ def nested(markdown: str, by: int) -> str:
             line = "#" * min(len(heading[1]) + by, _DEEPEST) + line[heading.end() :]
         lines.append(line)
     return "\n".join([*lines, fence] if fence else lines)
-
-
-def escaped(text: str) -> str:
-    """Words that are no Markdown, whatever is in them."""
-    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", text)
 
 
 def _quoted(name: str) -> str:

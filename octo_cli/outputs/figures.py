@@ -1,4 +1,4 @@
-"""What was measured, as numbers for tables and diagrams."""
+"""What was measured and found, in the order and the words every format shows it in."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,18 @@ _SHORTEST: Final = 0.001
 _MINUTE: Final = 60
 # Cells of a step's name.
 LONGEST_NAME: Final = 100
+_IMPORTANCE: Final = ("high", "medium", "low")
 
 
 def measured(subject: Subject) -> Sequence[Mapping[str, Any]]:
     """The steps that began, in the order they did."""
     begun = (step for step in subject.data.steps if step.get("started") is not None)
     return sorted(begun, key=lambda step: float(step["started"]))
+
+
+def insights(subject: Subject) -> Sequence[Mapping[str, Any]]:
+    """What was found, the weightiest first."""
+    return sorted(subject.data.insights, key=lambda one: _IMPORTANCE.index(one["importance"]))
 
 
 def lasting(step: Mapping[str, Any]) -> float:
