@@ -4,9 +4,11 @@ import asyncio
 import os
 import shutil
 import socket
+import subprocess
 import sys
+import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,28 @@ def test_without_any_cage_a_group_of_processes_still_ends_together(
     assert processes_with(marker) == []
 
 
+@pytest.mark.skipif(sandbox.cage(CodeSettings()) == "subprocess", reason="this system ends nothing with its parent")
+@pytest.mark.parametrize("cage", CAGES)
+def test_what_runs_ends_with_an_octo_that_is_killed(tmp_path: Path, cage: Sandbox) -> None:
+    marker = f"octo-killed-{os.getpid()}-{cage}"
+    runs = f"""
+import asyncio, sys
+from pathlib import Path
+from octo_cli.agents.tools import sandbox
+from octo_cli.settings import CodeSettings
+code = "import time; time.sleep(60)"
+program = sandbox.Program((sys.executable, "-c", code, {marker[::-1]!r}[::-1]), None, Path({str(tmp_path)!r}))
+asyncio.run(sandbox.run(program, CodeSettings(sandbox={cage!r})))
+"""
+    octo = subprocess.Popen([sys.executable, "-c", runs])
+    try:
+        assert comes(lambda: len(processes_with(marker)) > 0)
+    finally:
+        octo.kill()
+        octo.wait()
+    assert comes(lambda: processes_with(marker) == [])
+
+
 @pytest.mark.parametrize("cage", CAGES)
 def test_endless_output_is_cut(tmp_path: Path, cage: Sandbox) -> None:
     done = python(tmp_path, "while True: print('x' * 1000)", cage, timeout=20)
@@ -283,6 +307,14 @@ def test_a_sandbox_that_was_asked_for_is_never_replaced_by_a_weaker_one(
 def test_the_shell_runs_too(kit: Kit) -> None:
     done = run(kit, "run_shell", command="echo 안녕 && exit 4")
     assert (done["stdout"], done["exit_status"]) == ("안녕\n", 4)
+
+
+def comes(expected: Callable[[], bool]) -> bool:
+    """Whether it becomes so within ten seconds."""
+    until = time.monotonic() + 10
+    while not expected() and time.monotonic() < until:
+        time.sleep(0.02)
+    return expected()
 
 
 def processes_with(marker: str) -> list[str]:

@@ -229,7 +229,11 @@ def _environment(folder: Path, found: Cage) -> dict[str, str]:
     return {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": place, "TMPDIR": place, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-_NAMESPACES: Final = ("unshare", "--user", "--map-current-user", "--net", "--pid", "--fork", "--kill-child", "--")
+# `setpriv` ends it with Octo, however that ends.
+_NAMESPACES: Final = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--user", "--map-current-user", "--net", "--pid", "--fork", "--kill-child", "--"),
+)
 
 
 def _bubblewrap(workspace: Path | None, folder: Path | None) -> list[str]:
