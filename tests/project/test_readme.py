@@ -19,7 +19,7 @@ TRANSCRIPTS = [
     *PAGES,
     *(
         PROJECT / "docs" / f"{name}{end}"
-        for name in ("models", "agents", "plans", "outputs", "storage")
+        for name in ("tour", "models", "agents", "plans", "outputs", "storage")
         for end in console.LOCALES
     ),
 ]
