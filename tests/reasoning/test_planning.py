@@ -136,6 +136,8 @@ def test_draft_that_builds_on_a_search_waits_for_it() -> None:
         ("a.csv 지역별 합계를 구해줘. 그리고 월별 합계도", ["a.csv 지역별 합계를 구해줘", "a.csv 월별 합계도"]),
         ("a.csv 매출 합계랑 지역별 매출 평균", ["a.csv 매출 합계", "a.csv 지역별 매출 평균"]),
         ("Total by region in a.csv and mean price by day", ["Total by region in a.csv", "a.csv mean price by day"]),
+        ("a.csv를 분석하고 b.csv 지역별 합계 구해줘", ["a.csv를 분석하고", "b.csv 지역별 합계 구해줘"]),
+        ("a.csv 월별 합계와 일별 합계를 보고서로 써줘", ["a.csv 월별 합계", "a.csv 일별 합계를"]),
         ("monthly sum of x in a.csv and sum by day in b.csv", ["monthly sum of x in a.csv", "sum by day in b.csv"]),
     ],
 )
@@ -160,6 +162,20 @@ def test_several_figures_of_a_table_are_several_steps(text: str, tables: list[st
 def test_one_grouping_a_condition_for_both_or_a_table_that_may_be_either_is_one_question(text: str) -> None:
     (step,) = planned(text, agents=Registry().cards()).steps
     assert step.inputs["query"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "agent", "query"),
+    [
+        ("sales.csv 지역별 합계 구해서 보고서로 써줘", "data", "sales.csv 지역별 합계 구해서"),
+        ("Total by region in a.csv, and write it up as a report", "data", "Total by region in a.csv"),
+        ("파이썬에 대해 찾아서 보고서로 정리해줘", "search", "파이썬"),
+        ("보고서 만드는 파이썬 코드 짜줘", "code", "보고서 만드는 파이썬 코드 짜줘"),
+    ],
+)
+def test_the_format_of_the_answer_is_not_the_agents_matter(text: str, agent: str, query: str) -> None:
+    (step,) = planned(text, agents=Registry().cards()).steps
+    assert (step.agent, step.inputs["query"]) == (agent, query)
 
 
 @pytest.mark.parametrize(
