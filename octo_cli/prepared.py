@@ -52,6 +52,7 @@ class _Unused:
         self.values = {**values, **prepared.fields}
         self.given: set[tuple[str, str]] = set()
         self.named: set[str] = set()
+        # The actions that questions were answered with.
         self.done: set[str] = set()
         # The questions that were open, and shown, before this command: only of those can a flag mean a tool's call.
         self.seen: Mapping[str, Question] = {}

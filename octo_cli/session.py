@@ -155,6 +155,7 @@ class _Work:
         # The questions that were put, and how much had happened by then; whether a person answered any.
         self.put: dict[str, tuple[Question, int]] = {}
         self.by_hand = False
+        # Whether the command says something new, rather than go on with what was said.
         self.says = False
 
     async def do(self, find: Find, turn: Turn) -> Outcome:

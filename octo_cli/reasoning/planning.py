@@ -11,6 +11,7 @@ from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import TABLE_FILE, TRADES
 from octo_cli.reasoning.figures import several
+from octo_cli.reasoning.formats import without_format
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
@@ -51,42 +52,6 @@ def plan(request: Request, intent: Intent) -> Plan:
     return Plan(steps=steps, unserved=unserved)
 
 
-_REPORT: Final = lazy(
-    r"(?:보고서|리포트)(?:로|를|을|도)?\s*(?:(?:형식|형태)?으?로\s*)?(?:써|쓰|작성|만들|정리|뽑|내\s?줘|부탁|해\s?줘)|"
-    r"\b(?:as|into|in)\s+(?:an?\s+)?(?:\w+\s+)?report\b|"
-    r"\b(?:write|make|prepare|produce|create|draw\s+up|draft)\s+(?:\w+\s+){0,3}report\b",
-    re.I,
-)
-
-
-# Characters in which a format is asked for.
-_LONGEST_WISH: Final = 80
-_AS_REPORT: Final = lazy(
-    r"[,\s]*(?:(?:그리고|그걸|그것을|이걸|결과를|내용을)\s+)*(?:보고서|리포트)(?:로|를|을|도)?\s*(?:(?:형식|형태)?으?로\s*)?"
-    r"(?:써|쓰|작성|만들|정리|뽑|내|부탁|해)[가-힣]*(?:\s?(?:줘요?|주세요|주십시오|줄래요?|드려|봐))?[.!?\s]*$|"
-    r",?\s*(?:\b(?:and|then)\s+)*(?:\b(?:write|make|prepare|produce|present|show|give|put|turn|draw)\s+)?"
-    r"(?:\b(?:it|them|that|this|me|everything|the\s+results?)\s+)*(?:up\s+)?\b(?:as|into|in)\s+an?\s+(?:\w+\s+)?report[.!?\s]*$|"
-    r",?\s*\b(?:and|then)\s+(?:then\s+)?(?:write|make|prepare|produce|create|draft)\s+(?:\w+\s+){0,3}report[.!?\s]*$",
-    re.I,
-)
-
-
-def format_in(text: str) -> str | None:
-    """The format of the answer that a request names in words: "report", or none."""
-    return "report" if _REPORT.search(text) else None
-
-
-# The agents whose work does not depend on what becomes of it.
-_FINDING: Final = frozenset({"search", "web", "data"})
-
-
-def _unformatted(text: str, agent: str) -> str:
-    """What `agent` is asked, without the format of the answer, if that stands at the end."""
-    if agent not in _FINDING:
-        return text
-    return text[:-_LONGEST_WISH] + _AS_REPORT.sub("", text[-_LONGEST_WISH:]) or text
-
-
 # A web search that cannot be made here.
 _NO_WEB_SEARCH: Final = frozenset(
     f"web_search_{why}" for why in ("unset", "no_address", "no_key", "no_json", "refused", "failed")
@@ -115,7 +80,7 @@ def other_ways(request: Request, failed: Mapping[str, Step], results: Sequence[S
 def inputs_for(request: Request, agent: str, task: str) -> dict[str, Any]:
     """What `agent` needs to do `task`, a step in words of a person's own; {} for a document of an unknown type."""
     if agent != "contract":
-        return _TOLD.get(agent, _for_any)(_unformatted(task, agent))[2]
+        return _TOLD.get(agent, _for_any)(_asked(agent, task))[2]
     return next(_papers(replace(request, text=task, chosen={}), request.language)).inputs
 
 
@@ -140,11 +105,19 @@ def _of_category(request: Request, category: str, text: str, language: Language)
         yield from _papers(replace(request, text=text), language)
         return
     said = words(language)
-    asked = _unformatted(text, category)
+    asked = _asked(category, text)
     for part in (several(asked) if category == "data" else ()) or (asked,):
         name, topic, inputs = _TOLD.get(category, _for_any)(part)
         task = said(f"offline.{name}", topic=_shortened(topic)) if name else _shortened(topic)
         yield _Errand(category, task, inputs)
+
+
+# The agents whose work does not depend on what becomes of it.
+_FINDING: Final = frozenset({"search", "web", "data"})
+
+
+def _asked(agent: str, text: str) -> str:
+    return without_format(text) if agent in _FINDING else text
 
 
 # What an agent is told: a sentence's key and topic for the person, and the inputs.

@@ -22,6 +22,7 @@ from octo_cli.i18n import Words, describe, words
 from octo_cli.outputs import formats
 from octo_cli.reasoning import planning
 from octo_cli.reasoning.base import Request
+from octo_cli.reasoning.formats import format_in
 from octo_cli.reasoning.recent import conversation
 from octo_cli.storage import AuditEntry
 from octo_cli.supervisor import reviewing
@@ -56,7 +57,7 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
 
 def _format(plan: Plan, state: State, kit: Kit) -> Update:
     """The format that the request itself asks for; `-f` goes before it, and a document is no answer to be formatted."""
-    wanted = planning.format_in(state["request"]["text"])
+    wanted = format_in(state["request"]["text"])
     given = kit.format or state["say"]["format"] != kit.settings.format
     asked = wanted and not given and any(step.agent != "contract" for step in plan.steps)
     return {"format": wanted} if asked and wanted in formats() else {}

@@ -170,6 +170,7 @@ def test_one_grouping_a_condition_for_both_or_a_table_that_may_be_either_is_one_
         ("sales.csv 지역별 합계 구해서 보고서로 써줘", "data", "sales.csv 지역별 합계 구해서"),
         ("Total by region in a.csv, and write it up as a report", "data", "Total by region in a.csv"),
         ("파이썬에 대해 찾아서 보고서로 정리해줘", "search", "파이썬"),
+        ("find the deposit rules in a report", "search", "deposit rules in a report"),
         ("보고서 만드는 파이썬 코드 짜줘", "code", "보고서 만드는 파이썬 코드 짜줘"),
     ],
 )
