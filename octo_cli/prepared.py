@@ -28,15 +28,15 @@ class Prepared(Struct, frozen=True):
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """The flags that answer without naming a field."""
+        """What the flags do that answer without naming a field."""
         given = {
-            "--submit": self.submit,
-            "--approve": self.approve,
-            "--reject": self.reject is not None,
-            "--revise": self.revise is not None,
-            "--back": self.back is not None,
+            "submit": self.submit,
+            "approve": self.approve,
+            "reject": self.reject is not None,
+            "revise": self.revise is not None,
+            "back": self.back is not None,
         }
-        return tuple(flag for flag, is_given in given.items() if is_given)
+        return tuple(action for action, is_given in given.items() if is_given)
 
     def once(self) -> "_Unused":
         return _Unused(self)
@@ -52,6 +52,8 @@ class _Unused:
         self.values = {**values, **prepared.fields}
         self.given: set[tuple[str, str]] = set()
         self.named: set[str] = set()
+        # The actions that questions were answered with.
+        self.done: set[str] = set()
         # The questions that were open, and shown, before this command: only of those can a flag mean a tool's call.
         self.seen: Mapping[str, Question] = {}
 
@@ -69,6 +71,7 @@ class _Unused:
         answer = answer or self._verdict(question)
         if answer is not None:
             self.given.add((question.step_id, question.type))
+            self.done.add(answer.action)
         return answer
 
     def is_other(self, question: Question) -> bool:
@@ -93,8 +96,8 @@ class _Unused:
         """Raise InvalidAnswer for answers that no question took: nothing is lost, but the person should know."""
         if any(map(self.is_other, still_open)):
             return
-        if not (still_open or self.given) and (flags := self.prepared.verdicts):
-            raise InvalidAnswer("nothing_to_answer", flags=", ".join(flags))
+        if not self.given and self.unused:
+            self._check_offered(still_open)
         for question_id in self.whole:
             if (question_id, "whole") not in self.given:
                 raise InvalidAnswer("question_not_open", id=question_id)
@@ -103,6 +106,20 @@ class _Unused:
             raise InvalidAnswer("nothing_to_answer", flags=", ".join(unused))
         if unused:
             raise InvalidAnswer("unknown_field", field=unused[0], known=", ".join(sorted(self.named)))
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The flags that no question took."""
+        return tuple(f"--{action}" for action in self.prepared.verdicts if action not in self.done)
+
+    def _check_offered(self, still_open: Sequence[Question]) -> None:
+        """Raise InvalidAnswer for a flag that none of the questions takes; only what was open before has been seen."""
+        if not still_open:
+            raise InvalidAnswer("nothing_to_answer", flags=", ".join(self.unused))
+        offered = dict.fromkeys(action for question in still_open for action in question.actions)
+        strange = [action for action in self.prepared.verdicts if action not in offered]
+        if self.seen and strange:
+            raise InvalidAnswer("action_not_offered", action=strange[0], offered=", ".join(offered))
 
     def _whole(self, question: Question) -> Answer | None:
         if (question.id, "whole") in self.given:
@@ -123,6 +140,7 @@ class _Unused:
         answer = Answer("edit", args=args) if args else self._verdict(question)
         if answer is not None:
             self.given.add((question.id, question.type))
+            self.done.add(answer.action)
         return answer
 
     def _submission(self, question: Question, takes: Set[str]) -> Answer | None:

@@ -37,6 +37,7 @@ WAITING = 3
 INTERRUPTED = 130
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _OVERTAKEN = ("answered_first", "answered_elsewhere")
+_UNASKED = ("nothing_to_answer", "question_not_open")
 
 
 class Face(Protocol):
@@ -154,9 +155,12 @@ class _Work:
         # The questions that were put, and how much had happened by then; whether a person answered any.
         self.put: dict[str, tuple[Question, int]] = {}
         self.by_hand = False
+        # Whether the command says something new, rather than go on with what was said.
+        self.says = False
 
     async def do(self, find: Find, turn: Turn) -> Outcome:
         """Run until nothing more can be answered; every way this can end becomes an outcome."""
+        self.says = isinstance(turn, Say)
         self._speak_as(turn.text if isinstance(turn, Say) else "")
         try:
             async with asyncio.timeout(self.command.timeout):
@@ -193,7 +197,7 @@ class _Work:
             except InvalidAnswer as error:
                 summary = await self._overtaken(self.thread_id, error)
             next_turn = await self._answers(summary.interrupts)
-        self._check_all_used(summary.interrupts)
+        summary = self._all_used(summary)
         await self._keep(summary)
         return Outcome(summary, _status(summary))
 
@@ -253,14 +257,24 @@ class _Work:
         self.face.show(Warned(overtaken.code, describe(overtaken, self.words)[0]))
         return summary
 
-    def _check_all_used(self, still_open: tuple[Question, ...]) -> None:
-        """A flag that nothing took is an error, unless the person answered what it was meant for."""
+    def _all_used(self, summary: Summary) -> Summary:
+        """`summary`, with a word about flags that nothing took.
+
+        Raises InvalidAnswer when that is all they did, unless the person answered what they were meant for.
+        """
         try:
-            self.prepared.check_all_used(still_open)
+            self.prepared.check_all_used(summary.interrupts)
         except InvalidAnswer as error:
             if not self.by_hand:
                 raise
-            self.face.show(Warned(error.code, describe(error, self.words)[0]))
+            warned = Warned(error.code, describe(error, self.words)[0])
+        else:
+            if not (unused := ", ".join(self.prepared.unused)):
+                return summary
+            warned = Warned("answer_unused", self.words("warning.answer_unused", flags=unused))
+        self.face.show(warned)
+        told = {"code": warned.code, "message": warned.message}
+        return structs.replace(summary, warnings=(*summary.warnings, told))
 
     async def _keep(self, summary: Summary) -> None:
         """With `-o`, the answer itself is written, unless the documents made are what was meant."""
@@ -281,8 +295,9 @@ class _Work:
             # The thread may be what failed; the first error is the one to tell.
             with suppress(OctoError):
                 summary = await self.engine.summary(self.thread_id)
-        if error.code in _OVERTAKEN:
-            summary = structs.replace(summary, result=None)  # It says "you", and means somebody else.
+        if error.code in _OVERTAKEN or (error.code in _UNASKED and not self.says):
+            # It says "you", and means somebody else; or was told long ago, and nothing was asked now.
+            summary = structs.replace(summary, result=None)
         message, hint = describe(error, self.words, thread=self.thread_id)
         cut_short = status in (INTERRUPTED, TimedOut.status)
         # "last" would be another thread than the one that did not come to be.

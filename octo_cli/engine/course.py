@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from octo_cli.engine.history import History, Ran
 from octo_cli.engine.views import results_of
+from octo_cli.outputs.graph import COLORS
 from octo_cli.wire.inspection import Course, GraphEdge, GraphNode, Inspection
 from octo_cli.wire.work import Step, StepResult, StepStatus
 
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
 
 SUPERVISOR: Final = "supervisor"
 _END: Final = "__end__"
-# Dark enough for white letters on them.
-_COLORS: Final[Mapping[StepStatus, str]] = MappingProxyType(
-    {
-        "completed": "#1b7f5c",
-        "failed": "#b3261e",
-        "waiting": "#9a5b00",
-        "running": "#1f5fbf",
-        "pending": "#6b7280",
-        "skipped": "#6b7280",
-        "cancelled": "#6b7280",
-    }
-)
 # How that stands which would run next, by the thread's own status.
 _NEXT: Final[Mapping[str, StepStatus]] = MappingProxyType(
     {"waiting_human": "waiting", "running": "running", "failed": "failed"}
@@ -157,14 +146,14 @@ def _step_node(step: Step, status: StepStatus, runs: int, result: StepResult | N
         "depends_on": list(step.depends_on),
         "result": result.text if result else None,
         "confidence": result.confidence if result else None,
-        "problem": result.problem.message if result and result.problem else None,
+        "problem": result.reason if result else None,
     }
     return GraphNode(node.id, node.label, node.type, status, node.color, {**told, **node.metadata})
 
 
 def _node(node_id: str, label: str, kind: str, part: _Part, parent: str | None = None) -> GraphNode:
     metadata = {"runs": part.runs, "seconds": part.seconds, "parent": parent}
-    return GraphNode(node_id, label, kind, part.status, _COLORS[part.status], metadata)
+    return GraphNode(node_id, label, kind, part.status, COLORS[part.status], metadata)
 
 
 def _inside(edges: Edges, names: Mapping[str, str]) -> list[GraphEdge]:

@@ -10,6 +10,8 @@ from octo_cli.i18n import words
 from octo_cli.reasoning.base import LOW_CONFIDENCE, Request
 from octo_cli.reasoning.cards import addressed, heard_cards
 from octo_cli.reasoning.cues import TABLE_FILE, TRADES
+from octo_cli.reasoning.figures import several
+from octo_cli.reasoning.formats import without_format
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.naming import Mention
 from octo_cli.reasoning.signals import FIELD_WORDS, Signals, ends_of
@@ -37,7 +39,6 @@ def plan(request: Request, intent: Intent) -> Plan:
     wanted = tuple(_errands(request, intent))
     errands = [errand for errand in wanted if errand.agent in served]
     unserved = tuple(errand.task for errand in wanted if errand.agent not in served)
-    waiting = any(errand.waits for errand in errands[1:])
     steps = tuple(
         Step(
             step_id=str(number),
@@ -48,20 +49,7 @@ def plan(request: Request, intent: Intent) -> Plan:
         )
         for number, errand in enumerate(errands, 1)
     )
-    return Plan("parallel" if len(steps) > 1 and not waiting else "sequential", steps, unserved)
-
-
-_REPORT: Final = lazy(
-    r"(?:보고서|리포트)(?:로|를|을|도)?\s*(?:(?:형식|형태)?으?로\s*)?(?:써|쓰|작성|만들|정리|뽑|내\s?줘|부탁|해\s?줘)|"
-    r"\b(?:as|into|in)\s+(?:an?\s+)?(?:\w+\s+)?report\b|"
-    r"\b(?:write|make|prepare|produce|create|draw\s+up|draft)\s+(?:\w+\s+){0,3}report\b",
-    re.I,
-)
-
-
-def format_in(text: str) -> str | None:
-    """The format of the answer that a request names in words: "report", or none."""
-    return "report" if _REPORT.search(text) else None
+    return Plan(steps=steps, unserved=unserved)
 
 
 # A web search that cannot be made here.
@@ -91,8 +79,9 @@ def other_ways(request: Request, failed: Mapping[str, Step], results: Sequence[S
 
 def inputs_for(request: Request, agent: str, task: str) -> dict[str, Any]:
     """What `agent` needs to do `task`, a step in words of a person's own; {} for a document of an unknown type."""
-    errand = next(_of_category(replace(request, text=task, chosen={}), agent, task, request.language))
-    return errand.inputs
+    if agent != "contract":
+        return _TOLD.get(agent, _for_any)(_asked(agent, task))[2]
+    return next(_papers(replace(request, text=task, chosen={}), request.language)).inputs
 
 
 def _errands(request: Request, intent: Intent) -> Iterator[_Errand]:
@@ -115,10 +104,20 @@ def _of_category(request: Request, category: str, text: str, language: Language)
     if category == "contract":
         yield from _papers(replace(request, text=text), language)
         return
-    name, topic, inputs = _TOLD.get(category, _for_any)(text)
     said = words(language)
-    task = said(f"offline.{name}", topic=_shortened(topic)) if name else _shortened(topic)
-    yield _Errand(category, task, inputs)
+    asked = _asked(category, text)
+    for part in (several(asked) if category == "data" else ()) or (asked,):
+        name, topic, inputs = _TOLD.get(category, _for_any)(part)
+        task = said(f"offline.{name}", topic=_shortened(topic)) if name else _shortened(topic)
+        yield _Errand(category, task, inputs)
+
+
+# The agents whose work does not depend on what becomes of it.
+_FINDING: Final = frozenset({"search", "web", "data"})
+
+
+def _asked(agent: str, text: str) -> str:
+    return without_format(text) if agent in _FINDING else text
 
 
 # What an agent is told: a sentence's key and topic for the person, and the inputs.
@@ -220,10 +219,10 @@ def _pieces(request: Request) -> tuple[_Piece, ...]:
     if not (any(order.search(request.text) for order in orders) or any(heard_cards(request))):
         return ()
     pieces: list[_Piece] = []
-    for text in _cut(request.text):
+    for joint, text in _cut(request.text):
         category = _ordered(replace(request, text=text), first=not pieces)
         if pieces and (category is None or pieces[-1].category in (None, category)):
-            pieces[-1] = _Piece(category or pieces[-1].category, f"{pieces[-1].text} {text}")
+            pieces[-1] = _Piece(category or pieces[-1].category, f"{pieces[-1].text}{joint}{text}")
         else:
             pieces.append(_Piece(category, text))
     return tuple(pieces)
@@ -240,12 +239,13 @@ def _with_address(piece: _Piece, said: str) -> str:
     return " ".join((piece.text, *find_urls(said)))
 
 
-def _cut(text: str) -> Iterator[str]:
-    start = 0
+def _cut(text: str) -> Iterator[tuple[str, str]]:
+    """Pieces of the text, each with what joins it to the one before."""
+    start, before = 0, ""
     for joint in _JOINT.finditer(text):
-        yield text[start : joint.start()]
-        start = joint.end()
-    yield text[start:]
+        yield before, text[start : joint.start()]
+        start, before = joint.end(), joint[0]
+    yield before, text[start:]
 
 
 def _ordered(request: Request, *, first: bool) -> str | None:

@@ -205,7 +205,7 @@ def _told(result: StepResult, needs: Sequence[str]) -> dict[str, Any]:
         "status": result.status,
         "result": result.text,
         "confidence": result.confidence,
-        "problem": result.problem.message if result.problem else None,
+        "problem": result.reason,
         "seconds": result.seconds,
         "started": None if result.ended is None else round(max(0.0, result.ended - result.seconds), 6),
     }

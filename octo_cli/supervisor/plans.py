@@ -22,6 +22,7 @@ from octo_cli.i18n import Words, describe, words
 from octo_cli.outputs import formats
 from octo_cli.reasoning import planning
 from octo_cli.reasoning.base import Request
+from octo_cli.reasoning.formats import format_in
 from octo_cli.reasoning.recent import conversation
 from octo_cli.storage import AuditEntry
 from octo_cli.supervisor import reviewing
@@ -56,7 +57,7 @@ async def make_plan(state: State, runtime: Runtime[Kit]) -> Update:
 
 def _format(plan: Plan, state: State, kit: Kit) -> Update:
     """The format that the request itself asks for; `-f` goes before it, and a document is no answer to be formatted."""
-    wanted = planning.format_in(state["request"]["text"])
+    wanted = format_in(state["request"]["text"])
     given = kit.format or state["say"]["format"] != kit.settings.format
     asked = wanted and not given and any(step.agent != "contract" for step in plan.steps)
     return {"format": wanted} if asked and wanted in formats() else {}
@@ -95,8 +96,12 @@ async def settle_plan(state: State, runtime: Runtime[Kit]) -> Update:
     finished = [step for step in plan.steps if step.step_id in done]
     tasks = {step.step_id: step for step in before}
     fitting = [_refitted(step, tasks[step.step_id], request, state) for step in after]
-    plan = reviewing.planned(plan, [*finished, *fitting])
+    plan = structs.replace(plan, steps=(*finished, *fitting))
     kit.tell(PlanReady(plan))
+    kept = {step.step_id for step in after}
+    if dropped := [f"[{step.step_id}] {step.task}" for step in before if step.step_id not in kept]:
+        say = words(state["request"]["language"])
+        kit.tell(Warned("steps_dropped", say("plan.dropped", steps="; ".join(dropped))))
     return {**settled, **_kept(plan, state)}
 
 
@@ -132,7 +137,7 @@ def _to_review(plan: Plan, state: State, kit: Kit) -> Update:
     question = structs.replace(
         question_of(state, kit, "plan_review", fields),
         type="plan_review_required",
-        editable_fields=reviewing.main_fields(fields),
+        editable_fields=tuple(field.name for field in fields),
         preview=reviewing.drawn(steps, say),
         actions=("approve", "submit", "reject", "defer"),
     )
@@ -151,8 +156,10 @@ def _refitted(step: Step, before: Step, request: Request, state: State) -> Step:
     if (step.agent, step.task) == (before.agent, before.task):
         return structs.replace(step, inputs=before.inputs)
     inputs = planning.inputs_for(request, step.agent, step.task)
-    if step.agent == before.agent == "contract":
-        inputs = inputs or before.inputs
+    if step.agent == "contract":
+        # A task in a person's own words may say what is to stand in the document.
+        kept = before.inputs if before.agent == step.agent else {}
+        inputs = {**(inputs or kept), "words": step.task}
     intent = msgspec.convert(state["intent"], Intent)
     return _prepared(structs.replace(step, inputs=inputs), intent, state)
 
@@ -246,7 +253,7 @@ async def replan(state: State, runtime: Runtime[Kit]) -> Update:
         steps.append(structs.replace(step, depends_on=tuple(needs)))
         if other := others.get(step.step_id):
             steps.append(_prepared(structs.replace(other, step_id=names[step.step_id]), intent, state))
-    plan = reviewing.planned(plan, steps)
+    plan = structs.replace(plan, steps=tuple(steps))
     kit.tell(PlanReady(plan))
     told = "; ".join(f"[{number}] → [{names[number]}] {other.task}" for number, other in others.items())
     kit.tell(Warned("replanned", words(request.language)("supervisor.replanned", steps=told)))

@@ -10,7 +10,7 @@ from octo_cli.errors import InvalidAnswer
 from octo_cli.i18n import Words
 from octo_cli.values.text import one_line
 from octo_cli.wire.forms import FormField, Question
-from octo_cli.wire.work import AgentCard, Plan, Step
+from octo_cli.wire.work import AgentCard, Step
 
 _ORDER: Final = "order"
 _IDS: Final = re.compile(r"[\s,;→>]+")
@@ -32,11 +32,6 @@ def fields_of(steps: Sequence[Step], cards: Sequence[AgentCard], say: Words) -> 
     return tuple(fields)
 
 
-def main_fields(fields: Sequence[FormField]) -> tuple[str, ...]:
-    """What most people would change: the order and the tasks."""
-    return tuple(field.name for field in fields if field.name == _ORDER or field.name.startswith("step_"))
-
-
 def drawn(steps: Sequence[Step], say: Words) -> str:
     """The steps a line each, as Markdown."""
     return "\n".join(_line(step, say) for step in steps)
@@ -45,9 +40,10 @@ def drawn(steps: Sequence[Step], say: Words) -> str:
 def read(question: Question, field: FormField, raw: Any) -> str:
     """A value of a plan's form as it is kept: the ids of steps separated by commas, or a line of text.
 
-    Raises InvalidAnswer for a step there is none of.
+    A list is what a JSON file would say of steps. Raises InvalidAnswer for a step there is none of, or that is there
+    twice in the order.
     """
-    text = one_line(str(raw)).strip()
+    text = one_line(_listed(map(str, raw)) if isinstance(raw, list) else str(raw)).strip()
     if field.name.startswith("step_"):
         return text
     named = _ids(text)
@@ -65,7 +61,7 @@ def read(question: Question, field: FormField, raw: Any) -> str:
             reason="not_a_step",
             details={"text": stranger},
         )
-    return _listed(named)
+    return _listed(_each_once(named) if field.name == _ORDER else dict.fromkeys(named))
 
 
 def steps_in(question: Question) -> tuple[Step, ...]:
@@ -81,10 +77,11 @@ def revised(steps: Sequence[Step], given: Mapping[str, Any]) -> tuple[Step, ...]
     """`steps` as a person wants them; `given` are values of the form's fields, each readable by itself.
 
     A step that is left out of the order, or whose task is blank, is dropped; what came after it comes after what it
-    came after itself. Raises InvalidAnswer for a plan that could not be done: plan_empty, plan_order, plan_circle.
+    came after itself. Raises InvalidAnswer for a plan that could not be done: plan_twice, plan_empty, plan_order,
+    plan_circle.
     """
     wanted = {step.step_id: _changed(step, given) for step in steps}
-    order = _ids(given[_ORDER] or "") if _ORDER in given else list(wanted)
+    order = _each_once(_ids(given[_ORDER] or "")) if _ORDER in given else list(wanted)
     kept = [wanted[number] for number in order if number in wanted and wanted[number].task]
     if not kept:
         raise InvalidAnswer("plan_empty")
@@ -107,12 +104,6 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
         ordered.append(ready)
         left.remove(ready)
     return ordered
-
-
-def planned(plan: Plan, steps: Sequence[Step]) -> Plan:
-    """`plan` with other steps."""
-    waits = any(step.depends_on for step in steps)
-    return structs.replace(plan, steps=tuple(steps), strategy="sequential" if waits or len(steps) < 2 else "parallel")
 
 
 def _changed(step: Step, given: Mapping[str, Any]) -> Step:
@@ -150,7 +141,14 @@ def _line(step: Step, say: Words) -> str:
 
 
 def _ids(text: str) -> list[str]:
-    return list(dict.fromkeys(filter(None, _IDS.split(text))))
+    return list(filter(None, _IDS.split(text)))
+
+
+def _each_once(named: list[str]) -> list[str]:
+    """An order, unless a step stands in it twice: it may have been meant to be another, which would be lost."""
+    if twice := next((name for place, name in enumerate(named) if name in named[:place]), None):
+        raise InvalidAnswer("plan_twice", step=twice, order=_listed(named))
+    return named
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -105,7 +105,9 @@ def progress(event: Event, say: Words) -> Iterator[str]:
             what = category(intent.category, say)
             yield f"· {say('run.understood', what=what, confidence=f'{intent.confidence:.2f}')}"
         case events.PlanReady(plan=plan) if len(plan.steps) > 1:
-            yield f"· {say(f'run.plan_{plan.strategy}', count=len(plan.steps))}"
+            some_wait = plan.strategy == "parallel" and any(step.depends_on for step in plan.steps)
+            how = "mixed" if some_wait else plan.strategy
+            yield f"· {say(f'run.plan_{how}', count=len(plan.steps))}"
             for step in plan.steps:
                 yield f"    {_step_line(step, say)}"
         case events.StepStarted(step_id=step_id, agent=agent, task=task):
@@ -203,7 +205,8 @@ def short_hash(doc_hash: str | None) -> str:
 
 
 def _step_line(step: Step, say: Words) -> str:
-    return f"[{step.step_id}] {category(step.agent, say)}: {one_line(step.task)}"
+    after = f" ({say('plan.comes_after', steps=', '.join(step.depends_on))})" if step.depends_on else ""
+    return f"[{step.step_id}] {category(step.agent, say)}: {one_line(step.task)}{after}"
 
 
 def _accepted(field: FormField) -> str:

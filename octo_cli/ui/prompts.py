@@ -42,6 +42,8 @@ SHORTEST_REFERENCE: Final = 4
 # What stands in front of each line of a tool's call.
 _BAR: Final = "  │ "
 _BAR_CELLS: Final = 4
+# Of a plan's fields, those that few would change.
+_PLAN_DETAILS: Final = ("agent_", "after_")
 # Cells in front of each row of the list a thread is picked from.
 PICK_MARGIN: Final = 5
 
@@ -407,9 +409,9 @@ class _Review(_Form):
                 case "start":
                     return Answer("approve")
                 case "edit":
-                    await self.walk(self.worth_a_look())
+                    await self.walk([name for name in self.fields if not name.startswith(_PLAN_DETAILS)])
                 case "more":
-                    await self.walk([name for name in self.fields if name not in self.question.editable_fields])
+                    await self.walk([name for name in self.fields if name.startswith(_PLAN_DETAILS)])
                 case "reject":
                     return Answer("reject", reason=await _reason(desk))
                 case _:

@@ -1,13 +1,15 @@
 """Work: what was asked, what was planned, what came of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 Language = Literal["ko", "en"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed", "skipped", "cancelled"]
+Strategy = Literal["sequential", "parallel"]
 RunStatus = Literal["completed", "waiting_human", "failed", "cancelled"]
 ThreadStatus = Literal["active", "running", "waiting_human", "completed", "failed"]
 
@@ -24,7 +26,8 @@ class Intent(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One piece of a plan, done by one agent.
 
-    `inputs` are the agent's own (for contract: `document_type`, or `document_id` when it edits); they stay inside.
+    `inputs` are the agent's own (for contract: `document_type`, or `document_id` when it edits, and the task in `words`
+    of a person's own); they stay inside.
     """
 
     step_id: str
@@ -36,11 +39,26 @@ class Step(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """`unserved` are the tasks a request names that no agent here can do; they stay inside."""
+    """`strategy` is what the steps say, whatever is given: "parallel" when at least two need not wait for each other.
 
-    strategy: Literal["sequential", "parallel"] = "sequential"
+    `unserved` are the tasks a request names that no agent here can do; they stay inside.
+    """
+
+    strategy: Strategy = "sequential"
     steps: tuple[Step, ...] = ()
     unserved: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "strategy", _strategy(self.steps))
+
+
+def _strategy(steps: Sequence[Step]) -> Strategy:
+    left = {step.step_id: step.depends_on for step in steps}
+    while ready := [name for name, needs in left.items() if left.keys().isdisjoint(needs)]:
+        if len(ready) > 1:
+            return "parallel"
+        del left[ready[0]]
+    return "sequential"
 
 
 class Problem(Struct, frozen=True):
@@ -128,6 +146,11 @@ class StepResult(Struct, frozen=True):
     pauses: int = 0
     problem: Problem | None = None
     usage: Usage | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was not done, in a sentence; a skipped step's text says nothing else."""
+        return self.problem.message if self.problem else self.text if self.status == "skipped" else None
 
 
 class AgentCard(Struct, frozen=True):

@@ -173,6 +173,8 @@ def test_without_a_question_the_profile_and_what_to_ask(kit: Kit) -> None:
         ("최근 매출 5건", "최근"),
         ("지역별 최대 매출과 최소 매출", "최소"),
         ("상위 5개 지역", "5"),
+        ("2025년 지역별 매출 합계와 월별 매출 합계", "월별 매출 합계"),
+        ("total 매출 by 지역 in 2025 and total 매출 by month", "total 매출 by month"),
     ],
 )
 def test_what_cannot_be_read_is_said_and_never_guessed(question: str, word: str, kit: Kit) -> None:

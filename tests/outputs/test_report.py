@@ -119,11 +119,13 @@ def test_fifty_steps_and_a_long_table_go_on_over_pages_with_the_tables_head() ->
 def test_what_failed_is_left_to_do_and_nothing_else() -> None:
     insights = ({"category": "review", "description": "Look here", "importance": "high"},)
     failed = step(1, status="failed", problem="No such page.")
-    skipped = step(2, status="skipped", result="Skipped: it needs step 1.", started=None)
+    reason = "Skipped: it needs step 1."
+    skipped = step(2, status="skipped", result=reason, problem=reason, started=None)
     markdown = made(subject(failed, skipped, insights=insights)).decode()
     left = markdown.partition("## What is left to do")[2].partition("##")[0]
     assert "No such page" in left
     assert "Skipped" in left
+    assert markdown.count(reason) == 2  # Told of the step, and as what is left.
     assert "Look here" not in left
     assert "Look here" in markdown
     assert "left to do" not in made(subject(step(1), insights=insights)).decode()

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from octo_cli.agents.registry import Registry
 from octo_cli.reasoning.intent import understand
 from octo_cli.reasoning.planning import plan
 from octo_cli.reasoning.topics import topic_of
-from octo_cli.wire.work import AgentCard, DocumentRef, Plan
+from octo_cli.wire.work import AgentCard, DocumentRef, Plan, Step
 from tests.reasoning.samples import LEASE, NDA, asked
 
 
@@ -123,6 +124,80 @@ def test_draft_that_builds_on_a_search_waits_for_it() -> None:
 
     assert made.strategy == "sequential"
     assert made.steps[1].depends_on == ("1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        (
+            "sales.csv 월별 합계 구하고 지역별 평균 구해줘",
+            ["sales.csv 월별 합계 구하고", "sales.csv 지역별 평균 구해줘"],
+        ),
+        ("a.csv 지역별 합계를 구해줘. 그리고 월별 합계도", ["a.csv 지역별 합계를 구해줘", "a.csv 월별 합계도"]),
+        ("a.csv 매출 합계랑 지역별 매출 평균", ["a.csv 매출 합계", "a.csv 지역별 매출 평균"]),
+        ("Total by region in a.csv and mean price by day", ["Total by region in a.csv", "a.csv mean price by day"]),
+        ("a.csv를 분석하고 b.csv 지역별 합계 구해줘", ["a.csv를 분석하고", "b.csv 지역별 합계 구해줘"]),
+        ("a.csv 월별 합계와 일별 합계를 보고서로 써줘", ["a.csv 월별 합계", "a.csv 일별 합계를"]),
+        ("monthly sum of x in a.csv and sum by day in b.csv", ["monthly sum of x in a.csv", "sum by day in b.csv"]),
+    ],
+)
+def test_several_figures_of_a_table_are_several_steps(text: str, tables: list[str]) -> None:
+    made = planned(text, agents=Registry().cards())
+    assert [(step.agent, step.inputs["query"], step.depends_on) for step in made.steps] == [
+        ("data", table, ()) for table in tables
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sales.csv에서 월별 합계와 평균 알려줘",
+        "sales.csv 지역별, 월별 합계 구해줘",
+        "sales.csv에서 서울의 월별 합계 구하고 상품별 평균 구해줘",
+        "total and average amount by region in sales.csv",
+        "total amount by region and month in sales.csv",
+        "total by region, total by month and total by day in a.csv or b.csv",
+    ],
+)
+def test_one_grouping_a_condition_for_both_or_a_table_that_may_be_either_is_one_question(text: str) -> None:
+    (step,) = planned(text, agents=Registry().cards()).steps
+    assert step.inputs["query"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "agent", "query"),
+    [
+        ("sales.csv 지역별 합계 구해서 보고서로 써줘", "data", "sales.csv 지역별 합계 구해서"),
+        ("Total by region in a.csv, and write it up as a report", "data", "Total by region in a.csv"),
+        ("파이썬에 대해 찾아서 보고서로 정리해줘", "search", "파이썬"),
+        ("find the deposit rules in a report", "search", "deposit rules in a report"),
+        ("보고서 만드는 파이썬 코드 짜줘", "code", "보고서 만드는 파이썬 코드 짜줘"),
+    ],
+)
+def test_the_format_of_the_answer_is_not_the_agents_matter(text: str, agent: str, query: str) -> None:
+    (step,) = planned(text, agents=Registry().cards()).steps
+    assert (step.agent, step.inputs["query"]) == (agent, query)
+
+
+@pytest.mark.parametrize(
+    ("needs", "strategy"),
+    [
+        ({}, "sequential"),
+        ({"1": ()}, "sequential"),
+        ({"1": (), "2": ("1",), "3": ("1", "2")}, "sequential"),
+        ({"2": ("1",), "1": ()}, "sequential"),
+        ({"1": (), "2": (), "3": ("1",)}, "parallel"),
+        ({"1": (), "2": ("1",), "3": ("1",)}, "parallel"),
+        ({"1": (), "2": ("1",), "3": ("9",)}, "parallel"),
+        ({"1": ("2",), "2": ("1",)}, "sequential"),
+    ],
+)
+def test_a_plan_is_parallel_when_two_of_its_steps_need_not_wait_for_each_other(
+    needs: dict[str, tuple[str, ...]], strategy: str
+) -> None:
+    steps = tuple(Step(number, "data", "", before) for number, before in needs.items())
+    assert Plan(steps=steps).strategy == strategy
+    assert structs.replace(Plan("parallel"), steps=steps).strategy == strategy
 
 
 def test_agents_that_are_not_here_get_no_steps() -> None:

@@ -344,6 +344,7 @@ def test_answers_to_a_finished_thread_are_not_taken_for_granted(octo: Octo) -> N
     for answer in (["--approve"], ["--reject"], ["--submit"], ["--set", "deposit=1억"]):
         said = octo("resume", "last", *answer, "--json")
         assert (said.status, said.json["error"]["code"]) == (2, "nothing_to_answer")
+        assert said.json["result"] is None
     assert octo("resume", "last").status == 0
 
 

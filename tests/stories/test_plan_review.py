@@ -1,5 +1,6 @@
 """A plan that a person looks at first: in pipes, in several processes, and on a terminal."""
 
+import json
 from typing import Any
 
 import pytest
@@ -39,16 +40,22 @@ def test_nothing_is_done_before_the_plan_is_approved(asked: Octo) -> None:
     assert (fields["agent_1"], fields["agent_2"], fields["after_2"]) == ("data", "contract", "")
     assert "sales.csv" in fields["step_1"]
     assert not any(field["required"] and field["value"] in (None, "") for field in pending["fields"])
+    assert pending["editable_fields"] == list(fields)
 
     said = asked("resume", "last", "--approve", "--json", "--no-input")
     assert plan_of(said) == [("1", "data", "completed", []), ("2", "contract", "waiting", [])]
 
 
 def test_steps_are_reordered_changed_and_dropped(asked: Octo) -> None:
-    edits = ("--set", "order=2, 1", "--set", "after_1=2", "--set", "step_2=임대차계약서 초안 작성")
-    said = asked("resume", "last", *edits, "--json", "--no-input")
+    edits = {"order": ["2", 1], "after_1": ["2"], "step_2": "임대차계약서 작성, 보증금 1억"}
+    (asked.folder / "edits.json").write_text(json.dumps(edits), encoding="utf-8")
+    said = asked("resume", "last", "--answers", "edits.json", "--json", "--no-input")
     assert plan_of(said) == [("2", "contract", "waiting", []), ("1", "data", "pending", ["2"])]
-    assert said.json["interrupts"][0]["document_type"] == "lease"
+    assert said.json["plan"]["strategy"] == "sequential"
+    (form,) = said.json["interrupts"]
+    assert form["document_type"] == "lease"
+    # The new task is read as if it had been asked for.
+    assert {field["name"]: field["value"] for field in form["fields"]}["deposit"] == 100_000_000
 
 
 def test_who_came_after_a_dropped_step_comes_after_what_that_came_after(asked: Octo) -> None:
@@ -67,6 +74,7 @@ def test_who_came_after_a_dropped_step_comes_after_what_that_came_after(asked: O
         (["after_1=7"], "invalid_value"),
         (["order=1,9"], "invalid_value"),
         (["order="], "plan_empty"),
+        (["order=1,1"], "plan_twice"),
         (["step_1=", "step_2="], "plan_empty"),
     ],
 )
@@ -78,12 +86,24 @@ def test_edits_that_make_no_plan_are_refused_and_the_question_stays(asked: Octo,
     assert question(asked) == before
 
 
+@pytest.mark.parametrize("flags", [["--revise", "더 짧게"], ["--back", "collaborate"]])
+def test_what_a_plan_cannot_be_answered_with_is_refused(asked: Octo, flags: list[str]) -> None:
+    said = asked("resume", "last", *flags, "--json")
+    assert (said.status, said.json["error"]["code"]) == (2, "action_not_offered")
+    assert "approve, submit, reject, defer" in said.json["error"]["message"]
+    assert [one["type"] for one in said.json["interrupts"]] == ["plan_review_required"]
+
+
 def test_a_plan_that_is_turned_down_does_nothing(asked: Octo) -> None:
     said = asked("resume", "last", "--reject", "나중에 할게요", "--json")
     assert (said.status, said.json["documents"]) == (0, [])
     assert {status for _, _, status, _ in plan_of(said)} == {"cancelled"}
     assert "나중에 할게요" in said.json["result"]
     assert said.json["aggregated_data"]["execution_summary"]["hitl_interactions"] == 1
+    # It is over: nothing is asked, and what was told before is no answer to this.
+    late = asked("resume", "last", "--set", "order=1", "--submit")
+    assert (late.status, late.out) == (2, "")
+    assert "→ octo resume" in late.err
 
 
 def test_a_setting_asks_every_time(octo: Octo) -> None:
@@ -131,6 +151,8 @@ def test_one_can_go_back_to_the_plan_and_decide_otherwise(asked: Octo) -> None:
     assert question(asked)["type"] == "plan_review_required"
     said = asked("resume", "last", "--set", "order=2", "--json", "--no-input")
     assert plan_of(said) == [("2", "contract", "waiting", [])]
+    (warning,) = said.json["warnings"]
+    assert (warning["code"], "[1] 데이터 분석" in warning["message"]) == ("steps_dropped", True)
     told = asked("threads", "inspect", "last", "--audit", "--json").json["entries"]
     decided = [(entry["actor"], entry["detail"]["changes"]) for entry in told if entry["event"] == "submitted"]
     assert decided == [("user:kim", {"order": "1"}), (decided[1][0], {"order": "2"})]

@@ -139,6 +139,7 @@ def test_steps_that_do_not_need_each_other_run_side_by_side_and_hand_on_what_the
     planner.plans(("meet", ()), ("meet", ()), ("echo", (1, 2)))
     said = planner.ask(trial)
     steps = steps_of(said)
+    assert said.json["plan"]["strategy"] == "parallel"
     # Neither of the first two could have ended without the other.
     assert {step["status"] for step in steps.values()} == {"completed"}
     assert steps["3"]["result"] == "heard: 1=met meet 1; 2=met meet 2"
@@ -154,6 +155,7 @@ def test_what_needs_a_failed_step_is_skipped_and_says_why(trial: Octo, planner: 
     assert [steps[number]["status"] for number in "1234"] == ["failed", "skipped", "skipped", "completed"]
     assert "RuntimeError" in steps["1"]["problem"]
     assert "needs step 1" in steps["2"]["result"]
+    assert steps["2"]["problem"] == steps["2"]["result"]
     assert "RuntimeError" in steps["2"]["result"]
     assert "needs step 2" in steps["3"]["result"]
     assert steps["2"]["result"] in said.json["result"]

@@ -10,7 +10,7 @@ from octo_cli.ui.plain import PlainFace
 from octo_cli.ui.style import Style
 from octo_cli.wire import events
 from octo_cli.wire.forms import Question
-from octo_cli.wire.work import Artifact, Intent, Problem
+from octo_cli.wire.work import Artifact, Intent, Plan, Problem, Step
 from tests.ui.asking import APPROVAL, FORM
 
 
@@ -55,6 +55,13 @@ def test_an_approval_shows_the_whole_text_and_its_hash() -> None:
     assert "0123456789ab" in err
     for flag in ("--approve", "--revise", "--reject", "--back collaborate"):
         assert f"→ octo resume 0123456789abcdef {flag}" in err
+
+
+def test_a_plan_says_what_waits_for_what() -> None:
+    plan = Plan(steps=(Step("1", "data", "a"), Step("2", "data", "b"), Step("3", "data", "c", ("1", "2"))))
+    told = shown(events.PlanReady(plan))[1].splitlines()
+    assert told[0] == "· 계획: 3단계, 기다릴 것이 없는 단계는 동시에"
+    assert told[3] == "    [3] 데이터: c (앞 단계: 1, 2)"
 
 
 def test_quiet_leaves_out_progress_only() -> None:

@@ -97,10 +97,14 @@ async def initialize(draft: Draft) -> Update:
 
 
 async def collect_context(draft: Draft) -> Update:
-    """Read from the request what it says about the document's fields. Everything read is only proposed."""
-    proposals = await draft.kit.mind.extract(draft.request(draft.state["request"]["text"]), draft.paper)
-    editing = "document_id" in draft.step.inputs
-    fields = drafting.propose(draft.fields, proposals, over_user=editing)
+    """Read what the request says about the document's fields, and then a task in the person's own words.
+
+    Everything read is only proposed.
+    """
+    editing, fields = "document_id" in draft.step.inputs, draft.fields
+    for text in filter(None, (draft.state["request"]["text"], draft.step.inputs.get("words"))):
+        proposals = await draft.kit.mind.extract(draft.request(text), draft.paper)
+        fields = drafting.propose(fields, proposals, over_user=editing)
     await draft.record(*draft.changed(fields, "extracted", actor=f"model:{draft.kit.mind.name}"))
     note = "nothing_read" if editing and fields == draft.fields else None
     return {"fields": to_json(fields), "note": note}

@@ -50,6 +50,8 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.left = half_width(one_line(self.question))
+        if another := say.AGAIN.search(self.left):
+            self.unread.append(another[2] or another[4])
 
     def reading(self) -> Reading:
         # "monthly salary" may be a column; else "monthly" groups.

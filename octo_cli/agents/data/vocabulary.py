@@ -159,6 +159,14 @@ AGGREGATES: Final[tuple[tuple[Aggregate, re.Pattern[str]], ...]] = (
         ),
     ),
 )
+# "월별 합계와 지역별 합계": what is asked a second time, with a grouping of its own, is another question.
+AGAIN: Final = lazy(
+    r"(합계|총합|총액|총계|평균|중앙값|최대|최소|건수|개수|비율|비중)(?:(?!대비|보다).){0,100}?[\s,]"
+    r"([^\s,]+(?:별|마다)(?:로)?\s(?:[^\s,]+(?<![고서])\s){0,2}?[^\s,]*?\1)|"
+    r"\b(total|sum|average|mean|median|count|number)s?\b.{0,100}?\b(?:by|per|each)\b.{0,100}?\b(?:and|then)\s(?:the\s)?"
+    r"(\3s?\b.{0,100}?\b(?:by|per|each)\s\w+)",
+    re.I,
+)
 TOTAL: Final = lazy(r"(?<![가-힣])(?:총|전체)(?=[\s\x00]|$)|(?<![가-힣])총")
 COUNT: Final = lazy(
     r"몇\s?(?:개|건|명|행|줄|번|곳|대|가지|종류|분|사람)?(?:인가요|입니까|이나|인지|이야|야|일까|나)?|"

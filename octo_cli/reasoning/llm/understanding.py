@@ -43,8 +43,7 @@ async def plan(models: Models, request: Request, intent: Intent) -> Plan:
     )
     found = await models.structured("planner", asked, shape, name="Plan")
     steps = tuple(_step(number, planned, request) for number, planned in enumerate(found.steps, 1))
-    side_by_side = len(steps) > 1 and not any(step.depends_on for step in steps)
-    return Plan("parallel" if side_by_side else "sequential", steps)
+    return Plan(steps=steps)
 
 
 async def replan(
