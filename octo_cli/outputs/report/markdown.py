@@ -40,12 +40,12 @@ def _summary(subject: Subject, say: Words) -> Iterator[str]:
 
 def _statistics(subject: Subject, say: Words) -> Iterator[str]:
     counted = subject.data.execution_summary
-    skipped = sum(step["status"] == "skipped" for step in subject.data.steps)
+    statuses = [step["status"] for step in subject.data.steps]
     rows = [
         (say("report.steps"), counted.total_steps),
         (say("report.completed"), counted.completed_steps),
         (say("report.failed"), counted.failed_steps),
-        (say("report.skipped"), skipped),
+        *((say(f"report.{status}"), statuses.count(status)) for status in ("skipped", "cancelled")),
         (say("report.pauses"), counted.hitl_interactions),
         (say("report.time"), seconds(counted.execution_time, say)),
     ]
