@@ -5,32 +5,40 @@ none of Octo's own.
 """
 
 from functools import cache
+from json import dumps, loads
 from typing import Any, Final
 
 import msgspec
 
-from octo_cli.errors import Failed, NotFound
+from octo_cli.errors import Failed, UsageError
 from octo_cli.outputs import all as every
 from octo_cli.outputs import chat, graph, json, report
 from octo_cli.outputs.base import Output, Screen, Subject, subject_of, subject_told
+from octo_cli.values.text import one_line
 
 __all__ = [
+    "BROKEN",
     "FORMATS",
     "GROUP",
     "OWN",
     "Output",
     "Screen",
     "Subject",
+    "broken",
     "formats",
     "made",
     "output",
     "subject_of",
     "subject_told",
+    "wanted",
 ]
 
 GROUP: Final = "octo.outputs"
 OWN: Final = {made.name: made for made in (chat.OUTPUT, graph.OUTPUT, report.OUTPUT, json.OUTPUT, every.OUTPUT)}
 FORMATS: Final[tuple[str, ...]] = tuple(OWN)
+# What another package may raise: one that ends the process is a broken format, not the end of this process.
+BROKEN: Final = (Exception, SystemExit)
+_LONGEST_REASON: Final = 300
 
 
 def output(name: str) -> Output | None:
@@ -43,27 +51,48 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, *_names())
 
 
+def wanted(name: str) -> Output:
+    """The format of that name. Raises UsageError "format_not_found" when there is none, and as `output` does."""
+    found = output(name)
+    if found is None:
+        raise UsageError("format_not_found", name=one_line(name), known=", ".join(formats()))
+    return found
+
+
 def made(name: str, subject: Subject) -> Any:
     """The result in that format; of one with parts, the result of each by name.
 
-    Raises NotFound "format_not_found", and Failed "output_broken" when another package's fails.
+    Raises UsageError "format_not_found", and Failed "output_broken" when another package's fails.
     """
-    wanted = output(name)
-    if wanted is None:
-        raise NotFound("format_not_found", name=name, known=", ".join(formats()))
+    form = wanted(name)
     if name not in OWN:
-        return _made_elsewhere(wanted, subject)
-    if wanted.generate:
-        return wanted.generate(subject)
-    return {part: made(part, subject) for part in wanted.parts}
+        return _made_elsewhere(form, subject)
+    if form.generate:
+        return form.generate(subject)
+    return {part: made(part, subject) for part in form.parts}
 
 
-def _made_elsewhere(wanted: Output, subject: Subject) -> Any:
+def _made_elsewhere(form: Output, subject: Subject) -> Any:
     try:
-        assert wanted.generate, "it has no generate"
-        return msgspec.to_builtins(wanted.generate(subject))
-    except Exception as exc:
-        raise Failed("output_broken", name=wanted.name, reason=f"{type(exc).__name__}: {exc}") from exc
+        assert form.generate, "it has no generate"
+        result = form.generate(subject)
+        if result is None:
+            raise TypeError("generate returned None")
+        # By way of JSON: what that cannot hold no state can, and no `--json` could show.
+        return loads(dumps(result, ensure_ascii=False, allow_nan=False, default=_plain).encode())
+    except BROKEN as exc:
+        raise broken(form.name, exc) from exc
+
+
+def _plain(made: Any) -> Any:
+    if isinstance(made, msgspec.Struct):
+        return msgspec.to_builtins(made)
+    raise TypeError(f"JSON cannot hold {type(made).__name__}")
+
+
+def broken(name: str, exc: BaseException) -> Failed:
+    """What a format of another package did, as an error."""
+    return Failed("output_broken", name=name, reason=one_line(f"{type(exc).__name__}: {exc}")[:_LONGEST_REASON])
 
 
 @cache
@@ -81,8 +110,8 @@ def _foreign(name: str) -> Output:
     point = next(iter(entry_points(group=GROUP, name=name)))
     try:
         found = point.load()
-    except Exception as exc:
-        raise Failed("output_broken", name=name, reason=f"{type(exc).__name__}: {exc}") from exc
+    except BROKEN as exc:
+        raise broken(name, exc) from exc
     if not isinstance(found, Output) or found.name != name:
         raise Failed("output_broken", name=name, reason=f"{point.value} is no octo_cli.outputs.Output called {name!r}")
     return found
