@@ -4,9 +4,12 @@ Other packages add formats by entry points of the group `octo.outputs`; those ar
 none of Octo's own.
 """
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import cache
 from json import dumps, loads
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,6 +18,9 @@ from octo_cli.outputs import all as every
 from octo_cli.outputs import chat, graph, json, report
 from octo_cli.outputs.base import Output, Screen, Subject, subject_of, subject_told
 from octo_cli.values.text import one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = [
     "BROKEN",
@@ -28,6 +34,7 @@ __all__ = [
     "formats",
     "made",
     "output",
+    "problems",
     "subject_of",
     "subject_told",
     "wanted",
@@ -43,12 +50,12 @@ _LONGEST_REASON: Final = 300
 
 def output(name: str) -> Output | None:
     """The format of that name; None when there is none. Raises Failed "output_broken" for a package's that fails."""
-    return OWN.get(name) or (_foreign(name) if name in _names() else None)
+    return OWN.get(name) or (_foreign(name) if name in _named() else None)
 
 
 def formats() -> tuple[str, ...]:
     """The names of all formats there are: Octo's own, then those of other packages."""
-    return (*FORMATS, *_names())
+    return (*FORMATS, *sorted(_named()))
 
 
 def wanted(name: str) -> Output:
@@ -95,21 +102,43 @@ def broken(name: str, exc: BaseException) -> Failed:
     return Failed("output_broken", name=name, reason=one_line(f"{type(exc).__name__}: {exc}")[:_LONGEST_REASON])
 
 
+def problems() -> Iterator[Failed]:
+    """What keeps formats of other packages from being used: they fail, or their name is taken."""
+    for point in _points():
+        try:
+            if (by := _named().get(point.name)) is not point:
+                package = _package_of(by) if by else "octo-cli"
+                raise Failed("output_name_taken", name=one_line(point.name), package=_package_of(point), by=package)
+            _foreign(point.name)
+        except Failed as error:
+            yield error
+
+
 @cache
-def _names() -> tuple[str, ...]:
+def _named() -> Mapping[str, "EntryPoint"]:
+    """The entry points that count: what is called as one of Octo's own, or as one before it, never does."""
+    return {point.name: point for point in reversed(_points()) if point.name not in OWN}
+
+
+@cache
+def _points() -> Sequence["EntryPoint"]:
     # Looking through all that is installed takes longer than making most answers.
     from importlib.metadata import entry_points
 
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)} - OWN.keys()))
+    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, _package_of(point)))
+
+
+def _package_of(point: "EntryPoint") -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 
 @cache
 def _foreign(name: str) -> Output:
-    from importlib.metadata import entry_points
-
-    point = next(iter(entry_points(group=GROUP, name=name)))
+    point = _named()[name]
     try:
-        found = point.load()
+        # stdout carries answers; what a package prints at import is none.
+        with redirect_stdout(sys.stderr):
+            found = point.load()
     except BROKEN as exc:
         raise broken(name, exc) from exc
     if not isinstance(found, Output) or found.name != name:
