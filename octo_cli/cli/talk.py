@@ -170,17 +170,17 @@ def _may_be_replaced(path: Path | None, caller: Caller) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    """`--timeout`: seconds such as "90" or "2.5", or a length such as "30m"."""
+    """`--timeout`: seconds such as "90", "2.5" or "30s", or a length such as "2m"."""
     if text is None:
         return None
     if length := duration(text):
         return length.total_seconds()
     try:
-        seconds = float(text)
+        seconds = float(text.strip().removesuffix("s"))
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise UsageError("bad_setting", place="--timeout", value=text, accepted='90, 2.5, "30m"')
+        raise UsageError("bad_setting", place="--timeout", value=text, accepted='90, 2.5, "30s", "2m"')
     return seconds
 
 
