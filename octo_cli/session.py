@@ -327,14 +327,16 @@ def _content(summary: Summary, suffix: str) -> bytes:
     files = _files(summary.format)
     write = files.get(suffix) or next(iter(files.values()))
     try:
-        return write(summary.result, outputs.subject_told(summary))
+        content = write(summary.result, outputs.subject_told(summary))
+        if not isinstance(content, bytes):
+            raise TypeError(f"{suffix} is no bytes but {type(content).__name__}")
+        return content
     except OctoError:
         raise
-    except Exception as exc:
+    except outputs.BROKEN as exc:
         if summary.format in outputs.OWN:
             raise
-        reason = f"{type(exc).__name__}: {exc}"
-        raise Failed("output_broken", name=summary.format, reason=reason) from exc
+        raise outputs.broken(summary.format, exc) from exc
 
 
 def _status(summary: Summary) -> int:

@@ -8,7 +8,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -151,7 +151,42 @@ def _graph_of(agent: Any, tools: "tuple[Tool, ...]") -> "Graph":
         # A checkpointer of its own would keep questions where nobody looks for them.
         if "results" not in agent.channels or agent.checkpointer is not None:
             raise Failed("agent_graph_unusable")
+        _keep_from_leaving(agent)
         return agent
     if not inspect.iscoroutinefunction(getattr(agent, "work", None)) or not all(isinstance(t, Tool) for t in tools):
         raise Failed("agent_no_work")
     return as_graph(agent.work, tools)
+
+
+def _keep_from_leaving(graph: "Graph") -> None:
+    """What ends the process becomes an error of its node: raised in a task, it would end the event loop of everyone."""
+    from langchain_core.runnables import Runnable, RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
+
+    class Staying(Runnable[Any, Any]):
+        stays = True
+
+        def __init__(self, bound: Runnable[Any, Any]) -> None:
+            self.bound = bound
+
+        def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            with _staying():
+                return self.bound.invoke(input, config, **kwargs)
+
+        async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            with _staying():
+                return await self.bound.ainvoke(input, config, **kwargs)
+
+    for node in graph.nodes.values():
+        if isinstance(node.bound, CompiledStateGraph):
+            _keep_from_leaving(node.bound)
+        elif not hasattr(node.bound, "stays"):
+            node.bound = Staying(node.bound)
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError(f"SystemExit: {error}") from error

@@ -121,7 +121,7 @@ def result(
     format: Annotated[str | None, Option("--format", "-f", metavar="FORMAT")] = None,
     output: Annotated[str | None, Option("--output", "-o", metavar="PATH")] = None,
     force: Annotated[bool, Option("--force")] = False,
-    timeout: Annotated[str | None, Option("--timeout", metavar="SECONDS")] = None,
+    timeout: Annotated[str | None, Option("--timeout", metavar="TIME")] = None,
     json: Annotated[bool, Option("--json")] = False,
     events: Annotated[bool, Option("--events")] = False,
 ) -> None:

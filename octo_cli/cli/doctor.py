@@ -343,6 +343,25 @@ def _agents(visit: Visit) -> Iterator[Finding]:
     yield from (visit.fails("agents", error) for error in registry.problems if not error.code.startswith("mcp_"))
 
 
+def _formats(visit: Visit) -> Iterator[Finding]:
+    from octo_cli import outputs
+
+    broken = tuple(outputs.problems())
+    named = {str(error.values["name"]) for error in broken if error.code == "output_broken"}
+    yield visit.finds("ok", "formats_ok", names=", ".join(name for name in outputs.formats() if name not in named))
+    yield from (visit.fails("formats", error) for error in broken)
+
+
+def _nodes(visit: Visit) -> Iterator[Finding]:
+    """Those of other packages; most have none."""
+    from octo_cli.supervisor.foreign import nodes
+
+    found = tuple(nodes())
+    if names := ", ".join(one.name for one in found if one.node):
+        yield visit.finds("ok", "nodes_ok", names=names)
+    yield from (visit.fails("nodes", one.error) for one in found if one.error)
+
+
 def _mcp(visit: Visit) -> Iterator[Finding]:
     from octo_cli.agents.mcp.servers import read_servers
 
@@ -365,6 +384,8 @@ _OF_THE_SETTINGS: Final[dict[str, Check]] = {
     "extras": _extras,
     "sandbox": _sandbox,
     "agents": _agents,
+    "formats": _formats,
+    "nodes": _nodes,
     "mcp": _mcp,
 }
 

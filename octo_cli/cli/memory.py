@@ -124,7 +124,7 @@ def _found(storage: Storage, settings: Settings, ref: str, *, damaged: bool = Fa
         raise _unknown(storage, settings, ref, str(error.values["near"])) from error
     record = storage.thread(thread_id)
     if record is None or record.user != settings.user:
-        raise _unknown(storage, settings, ref, "—")
+        raise _unknown(storage, settings, ref, "")
     return thread_id
 
 
@@ -135,6 +135,4 @@ def _unknown(storage: Storage, settings: Settings, ref: str, threads: str) -> No
     words = {key: fact for fact in facts.values() for key in (fact.fact_id, fact.fact_id[: len(ref)], fact.text)}
     close = dict.fromkeys(words[key].fact_id for key in get_close_matches(ref, words, n=_NEAR, cutoff=0.4))
     near = ", ".join(f'{fact_id} "{facts[fact_id].text}"' for fact_id in close)
-    return NotFound(
-        "memory_not_found", ref=ref, near=", ".join(part for part in (near, threads) if part.strip("—")) or "—"
-    )
+    return NotFound("memory_not_found", ref=ref, near=", ".join(filter(None, (near, threads))))

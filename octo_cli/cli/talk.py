@@ -17,6 +17,7 @@ from octo_cli.cli.printing import ask_to_go_on, screen_columns
 from octo_cli.cli.servers import Search, first_look, remember_told
 from octo_cli.errors import UsageError
 from octo_cli.settings import Settings, duration
+from octo_cli.ui.problems import worded
 from octo_cli.ui.sanitise import one_line
 from octo_cli.ui.typed import fit
 
@@ -169,17 +170,17 @@ def _may_be_replaced(path: Path | None, caller: Caller) -> bool:
 
 
 def _seconds(text: str | None) -> float | None:
-    """`--timeout`: seconds such as "90" or "2.5", or a length such as "30m"."""
+    """`--timeout`: seconds such as "90", "2.5" or "30s", or a length such as "2m"."""
     if text is None:
         return None
     if length := duration(text):
         return length.total_seconds()
     try:
-        seconds = float(text)
+        seconds = float(text.strip().removesuffix("s"))
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise UsageError("bad_setting", place="--timeout", value=text, accepted='90, 2.5, "30m"')
+        raise UsageError("bad_setting", place="--timeout", value=text, accepted='90, 2.5, "30s", "2m"')
     return seconds
 
 
@@ -217,13 +218,21 @@ def _drawing(caller: Caller) -> "Callable[[Summary], str | None]":
     """How a result is shown that is no text to read: drawn on a screen, and as it is anywhere else."""
 
     def draw(summary: "Summary") -> str | None:
-        from octo_cli.outputs import Screen, output, subject_told
+        from octo_cli import outputs
 
-        made = output(summary.format)
+        made = outputs.output(summary.format)
         if made is None or made.draw is None or summary.result is None or not sys.stdout.isatty():
             return None
-        screen = Screen(screen_columns(sys.stdout), color=caller.settings.color)
-        return made.draw(summary.result, subject_told(summary), screen)
+        screen = outputs.Screen(screen_columns(sys.stdout), color=caller.settings.color)
+        try:
+            return str(made.draw(summary.result, outputs.subject_told(summary), screen))
+        except outputs.BROKEN as error:
+            if summary.format in outputs.OWN:
+                raise
+            # What was made is there all the same, and shown as it is.
+            problem = worded(outputs.broken(summary.format, error), caller.words)
+            sys.stderr.write(f"octo: {problem.message}\n")
+            return None
 
     return draw
 

@@ -330,7 +330,7 @@ class Engine:
         source = await asyncio.to_thread(storage.resolve, ref)
         with storage_errors(self.settings.database.name):
             original = await self.record(source)
-            until = (await (await self._history(source)).find(at)).record.checkpoint_id if at else None
+            until = (await (await self._history(source)).find(at)).record.checkpoint_id if at is not None else None
             target, now = secrets.token_hex(8), self.settings.now()
             entry = self._entry(target, "forked", detail={"from": source, "at": until})
 

@@ -72,18 +72,23 @@ class Run:
         # What all turns before this one used.
         self._past: Usage | None = None
         self.title = ""
-        self._ran = False
+        # Whether the graph was set to work, and whether it is certain to have what it was given.
+        self._ran = self._fed = False
         self._say = words(engine.settings.language_for())
 
     async def events(self, turn: Turn) -> AsyncGenerator[Event]:
         """The run as events; the last is `RunFinished`."""
         inputs, kit = await self._begun(turn)
-        yield RunStarted(self.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
-        self._tell_of_agents()
-        if inputs is not _NOTHING:
+        started = RunStarted(self.title, resumed=not isinstance(turn, Say), thread_id=self.thread_id)
+        if inputs is _NOTHING:
+            yield started
+            self._tell_of_agents()
+        else:
             try:
-                async with self._at_work(turn, kit):
+                async with self._at_work(turn, inputs, kit):
                     # Said only now that it is kept: an answer that was acknowledged is never asked for again.
+                    yield started
+                    self._tell_of_agents()
                     for question_id, answer in self._fresh.items():
                         yield InterruptAnswered(question_id, answer.action, self.actor)
                     async for event in self._stream(inputs, kit):
@@ -100,8 +105,9 @@ class Run:
         """The same run for a host that streams the graph itself: `stream` is given its input and its context."""
         inputs, kit = await self._begun(turn)
         if inputs is not _NOTHING:
-            async with self._at_work(turn, kit), aclosing(stream(inputs, kit)) as chunks:
+            async with self._at_work(turn, inputs, kit), aclosing(stream(inputs, kit)) as chunks:
                 async for chunk in chunks:
+                    self._fed = True
                     yield chunk
         async for _ in self._end(kit):
             pass
@@ -121,15 +127,20 @@ class Run:
         return inputs, replace(kit, format=self.format, allowed=self.allowed)
 
     @asynccontextmanager
-    async def _at_work(self, turn: Turn, kit: "Kit") -> AsyncIterator[None]:
+    async def _at_work(self, turn: Turn, inputs: Any, kit: "Kit") -> AsyncIterator[None]:
         """The thread stands as running meanwhile; when it breaks off, as what it was left as."""
         self._ran = True
         begun = {"turns_added": 1, "turn_usage": {}, "past_usage": self._past} if isinstance(turn, Say) else {}
-        await asyncio.to_thread(self._touch, "running", model=self.engine.settings.model, answers=self._given, **begun)
+        model = self.engine.settings.model
+        touching = asyncio.ensure_future(
+            asyncio.to_thread(self._touch, "running", model=model, answers=self._given, **begun)
+        )
         try:
+            await asyncio.shield(touching)
             yield
         except BaseException as error:
-            await asyncio.shield(self._broken_off(error, kit))
+            await asyncio.wait([touching])
+            await asyncio.shield(self._broken_off(error, inputs, kit))
             raise
         finally:
             if kit.mind.models is not None:
@@ -271,6 +282,7 @@ class Run:
         try:
             async with aclosing(cast("AsyncGenerator[Any]", chunks)) as drained:
                 async for chunk in drained:
+                    self._fed = True
                     for warned in self._unheard():
                         yield warned
                     for event in _events(chunk):
@@ -319,7 +331,7 @@ class Run:
         assert record is not None  # it was updated just now
         return record
 
-    async def _broken_off(self, error: BaseException, kit: "Kit") -> None:
+    async def _broken_off(self, error: BaseException, inputs: Any, kit: "Kit") -> None:
         cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
         failure = None if cancelled else {"code": error.code if isinstance(error, OctoError) else "unexpected"}
         # Storage may be what broke; the error on its way up says more than a second one could.
@@ -328,6 +340,18 @@ class Run:
             await asyncio.to_thread(
                 self._touch, status, active_seconds=kit.active_seconds(), failure=failure, turn_usage=self._spent
             )
+            if cancelled and not self._fed:
+                await self._keep_said(inputs)
+
+    async def _keep_said(self, inputs: Any) -> None:
+        """Whoever left before the graph took in what was said can go on from it all the same."""
+        from langgraph.constants import START
+
+        state = await self.engine.state(self.thread_id)
+        if not isinstance(inputs, dict) or (state.next and state.values.get("say") == inputs["say"]):
+            return
+        graph = await self.engine.graph()
+        await graph.aupdate_state({"configurable": {"thread_id": self.thread_id}}, inputs, as_node=START)
 
     def _touch(self, status: ThreadStatus, **columns: Any) -> None:
         from octo_cli.supervisor.build import GRAPH_VERSION

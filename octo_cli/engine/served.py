@@ -17,6 +17,7 @@ import msgspec
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
+from octo_cli import outputs
 from octo_cli.agents.registry import Registry
 from octo_cli.engine import Engine
 from octo_cli.engine.apart import Apart, open_apart
@@ -154,8 +155,9 @@ async def _turn(given: Any, thread_id: str, engine: Engine) -> Turn:
     """What a client sends, as a turn; the thread of one that says something is made if Octo has none of it."""
     match given:
         case {"say": {"text": str(text), **rest}}:
+            format = outputs.wanted(str(rest["format"])).name if rest.get("format") else engine.settings.format
             await engine.thread_for(text, thread_id, create=True)
-            return Say(text, str(rest.get("format") or engine.settings.format))
+            return Say(text, format)
         case None:
             return Continue()
         case Command(resume=answers) if answers is not None and not (given.update or given.goto):

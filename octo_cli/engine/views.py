@@ -109,7 +109,8 @@ def thread_status(state: "StateSnapshot", questions: tuple[Question, ...]) -> Th
 def _run_status(state: "StateSnapshot", questions: tuple[Question, ...]) -> RunStatus:
     if questions:
         return "waiting_human"
-    if state.next or state.tasks:
+    # One without values was cut short before anything that was said in it was saved.
+    if state.next or state.tasks or not state.values:
         return "cancelled"
     statuses = {result.status for result in results_of(state).values()}
     return "failed" if "failed" in statuses and "completed" not in statuses else "completed"

@@ -43,6 +43,8 @@ def describe(error: OctoError, say: Words, *, thread: str | None = None) -> tupl
     """An error as one sentence and, when there is one, the next command to type."""
     values = {"thread": thread or "last", **{name: said(value, say) for name, value in error.values.items()}}
     message = say(f"error.{error.code}", **values)
+    if values.get("near") and say.has(f"near.{error.code}"):
+        message = f"{message} {say(f'near.{error.code}', **values)}"
     hint = f"hint.{error.code}"
     return message, say(hint, **values) if say.has(hint) else None
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct, structs
 
-from octo_cli.errors import StorageError
+from octo_cli.errors import StorageError, UsageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import Storage, moving, open_storage
 from octo_cli.storage.faults import storage_errors
@@ -112,8 +112,9 @@ def export(storage: Storage, thread_id: str, record: dict[str, Any], octo: str) 
 def take_in(path: Path, settings: DatabaseSettings) -> Imported:
     """Put the thread of a file into the database, whole or not at all; an equal one is left alone.
 
-    Raises StorageError: "import_unreadable" (detail) for what cannot be read as a thread, "import_foreign",
-    "import_changed", "import_too_new", "import_differs" (thread) for another thread of that name, "copy_taken".
+    Raises UsageError "import_missing" (reason) for a file that cannot be read. Raises StorageError: "import_unreadable"
+    (detail) for what cannot be read as a thread, "import_foreign", "import_changed", "import_too_new", "import_differs"
+    (thread) for another thread of that name, "copy_taken".
     """
     file = _read(path)
     with _plain(str(path)) as plain:
@@ -152,8 +153,11 @@ def _without_reservations(every: Iterable[Part]) -> Iterator[Part]:
 
 
 def _read(path: Path) -> ThreadFile:
-    with _damage(path):
+    try:
         content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except (OSError, ValueError) as exc:  # The latter for a name with a NUL in it.
+        raise UsageError("import_missing", path=path, reason=getattr(exc, "strerror", None) or str(exc)) from exc
+    with _damage(path):
         head = msgspec.json.decode(content, type=_Head)
     if head.format != FORMAT:
         raise StorageError("import_foreign", path=path)
@@ -220,7 +224,5 @@ def _checksum(file: ThreadFile) -> str:
 def _damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as exc:
-        raise StorageError("import_unreadable", path=path, detail=exc.strerror) from exc
     except _STRANGE as exc:
         raise StorageError("import_unreadable", path=path, detail=str(exc) or type(exc).__name__) from exc

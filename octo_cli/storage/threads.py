@@ -190,7 +190,7 @@ class Threads:
         """The full id of what a person typed: an id, a prefix of 4 characters or more, an exact title, or "last".
 
         Raises NotFound "thread_not_found" (ref, near) or "thread_ambiguous" (ref, matches); `near` and `matches` are
-        `id "title"` lists, "—" when there are none.
+        `id "title"` lists, `near` an empty one when nothing is.
         """
         # An argument of the command line may hold bytes that are no text.
         ref = normalize("NFC", ref).encode("utf-8", "replace").decode("utf-8")
@@ -339,7 +339,7 @@ def _recency(row: Row) -> int:
 
 
 def _named(rows: Sequence[Row]) -> str:
-    return ", ".join(f'{thread_id} "{title}"' for thread_id, title in rows) or "—"
+    return ", ".join(f'{thread_id} "{title}"' for thread_id, title in rows)
 
 
 def _delete_thread(run: Run, tables: Sequence[str], thread_id: str) -> int:

@@ -234,6 +234,8 @@ async def stay(state: StepState):
     answer = ask(QUESTION)
     if answer.fields["a"] == "raise":
         raise ValueError("broken inside")
+    if answer.fields["a"] == "leave":
+        raise SystemExit(3)
     return result_of(state, Done(answer.fields["a"]), seconds=0.0)
 graph = StateGraph(StepState, context_schema=Kit, output_schema=StepOutput)
 graph.add_node("stay", stay)
@@ -244,7 +246,7 @@ Agent.card = CARD
 """
     offer(packages, code)
     octo.environment["PYTHONPATH"] = str(packages)
-    for said, status, text in (("fine", 0, "fine"), ("raise", 1, "ValueError: broken inside")):
+    for said, status, text in (("fine", 0, "fine"), ("raise", 1, "broken inside"), ("leave", 1, "SystemExit: 3")):
         asked = octo("ask", "--json", "--no-input", "@guest come")
         assert (asked.status, asked.json["interrupts"][0]["agent"]) == (3, "guest")
         done = octo("resume", "last", "--json", "--no-input", "--set", f"a={said}")

@@ -14,7 +14,7 @@ from tests.loopback import Loopback, loopback
 KEY = "sk-test-0123456789abcdefWXYZ"
 CHECKS = (
     *("octo", "terminal", "disk", "keys", "config", "database", "model", "servers", "extras", "sandbox", "agents"),
-    "mcp",
+    *("formats", "mcp"),
 )
 
 

@@ -60,6 +60,7 @@ WRONG = [
     (["ask", "x", "--lang", "fr"], "bad_setting"),
     (["ask", "x", "-f", "poem"], "bad_setting"),
     (["ask", "x", "--timeout", "soon"], "bad_setting"),
+    (["ask", "x", "--timeout", "0s"], "bad_setting"),
     (["ask", "x", "-o", "lease.pdf"], "output_suffix"),
     (["ask", "x", "--approve", "--revise", "y"], "answers_conflict"),
     (["ask", "x", "--answers", "none.toml"], "answers_missing"),
@@ -74,6 +75,7 @@ WRONG = [
     (["threads", "rollback", "x"], "option_missing"),
     (["threads", "list", "--limit", "0"], "bad_setting"),
     (["threads", "list", "--status", "done"], "bad_setting"),
+    (["threads", "import", "none.json"], "import_missing"),
     (["config", "list", "--config", "none.toml"], "config_missing"),
 ]
 

@@ -186,7 +186,6 @@ def test_where_it_goes(octo: Octo, waiting: str) -> None:
         status, told = export(*flags)
         assert (status, len(told.splitlines()) <= 2) == (wrong, True), (flags, told)
     assert octo("threads", "export", "nothing-like-it").status == 4
-    assert octo("threads", "import", "missing.json").status == 5
 
 
 def test_a_person_is_asked_before_something_is_lost_or_shown(octo: Octo, waiting: str) -> None:

@@ -191,6 +191,8 @@ def test_talk_goes_on_in_a_thread_of_the_embedders_own_name(options: Options) ->
         ({"action": "approve"}, "action_not_offered"),
         ({"fields": {}}, "malformed_answer"),
         ({"action": "explode"}, "malformed_answer"),
+        (Answer("submit", fields={"tenant_name": "\ud800"}), "malformed_answer"),
+        ({"action": "submit", "fields": {"tenant_name": object()}}, "malformed_answer"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -231,6 +233,41 @@ def test_an_unknown_thread_is_not_found_and_never_made(call: Callable[[Octo], An
     async def story(octo: Octo) -> None:
         with refused(NotFound, "thread_not_found"):
             await call(octo)
+        assert await octo.threads() == ()
+
+    told(story, options)
+
+
+UNFIT: list[Callable[[Any], Any]] = [
+    lambda octo: octo.threads(limit=-1),
+    lambda octo: octo.threads(limit=True),
+    lambda octo: octo.threads(limit=10**30),
+    lambda octo: octo.threads(status="asleep"),
+    lambda octo: octo.run(b"hello"),
+    lambda octo: octo.run("hello", 3),
+    lambda octo: octo.run("hello", format=3),
+    lambda octo: octo.resume(None),
+    lambda octo: octo.history(3),
+    lambda octo: octo.fork("last", 3),
+    lambda octo: octo.answer({"id": "1"}, FILLED),
+]
+
+
+def test_an_argument_of_another_kind_is_said(options: Options) -> None:
+    async def story(octo: Octo) -> None:
+        for call in UNFIT:
+            with refused(UsageError, "bad_setting"):
+                await call(octo)
+        assert await octo.threads() == ()
+
+    told(story, options)
+
+
+def test_a_format_there_is_none_of_is_said_before_a_thread_is_made(options: Options) -> None:
+    async def story(octo: Octo) -> None:
+        for format in ("nope", ""):
+            with refused(UsageError, "format_not_found"):
+                await octo.run("안녕", format=format)
         assert await octo.threads() == ()
 
     told(story, options)
@@ -282,8 +319,63 @@ def test_whoever_stops_listening_cancels_the_run_and_resume_goes_on(options: Opt
         await run.aclose()
         assert [(record.status, record.pending) for record in await octo.threads()] == [("active", 0)]
         assert (await octo.resume("last")).status == "waiting_human"
-        with pytest.raises(RuntimeError):
+        with refused(UsageError, "run_left"):
             await run
+
+    told(story, options)
+
+
+def test_whoever_leaves_at_the_first_event_has_said_it_all_the_same(options: Options) -> None:
+    async def story(octo: Octo) -> None:
+        # A new thread, and the next turn of one; the loop is only left, nobody closes the run or lets go of it.
+        for thread, text in ((None, LEASE), ("last", "안녕하세요")):
+            run = octo.run(text, thread)
+            async for _ in run:
+                break
+            assert (await octo.summary("last")).status == "cancelled"
+            resumed = await octo.resume("last")
+            if resumed.interrupts:
+                resumed = await octo.answer(resumed.interrupts[0], {"action": "reject"})
+            assert resumed.status != "cancelled"
+        assert [record.turns for record in await octo.threads()] == [2]
+        assert resumed.aggregated_data
+        assert "안녕" in resumed.aggregated_data.final_answer
+
+    told(story, options)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_a_listener_cancelled_at_once_leaves_nothing_half_begun(turns: int, options: Options) -> None:
+    """After so many turns of the host's loop: before anything was done, while the thread is made, and later."""
+
+    async def story(octo: Octo) -> None:
+        async def listen() -> None:
+            await octo.run(LEASE)
+
+        listener = asyncio.create_task(listen())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        listener.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listener
+        for record in await octo.threads():
+            assert (await octo.summary(record.thread_id)).status == "cancelled"
+            assert (await octo.resume(record.thread_id)).status == "waiting_human"
+
+    told(story, options)
+
+
+def test_a_run_nobody_waits_for_is_never_begun_and_one_is_awaited_twice(options: Options) -> None:
+    async def story(octo: Octo) -> None:
+        octo.run(LEASE)
+        assert await octo.threads() == ()
+        run = octo.run("안녕하세요")
+        first, beside = await asyncio.gather(run, run)
+        assert first is beside is await run
+        unknown = octo.resume("nowhere")
+        for _ in range(2):
+            with refused(NotFound, "thread_not_found"):
+                await unknown
 
     told(story, options)
 

@@ -120,6 +120,7 @@ def test_the_thread_is_octos_own(
         (Command(resume={"0" * 32: {"action": "submit"}}), "question_not_open"),
         (Command(resume={"action": "approve"}), "action_not_offered"),
         (Command(resume={"action": "submit", "fields": {"deposit": "많이"}}), "invalid_value"),
+        ({"say": {"text": "안녕하세요", "format": "nope"}}, "format_not_found"),
         (SAY, "question_open"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

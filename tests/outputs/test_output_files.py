@@ -46,7 +46,7 @@ def test_a_person_is_asked(octo: Octo, typed: str, kept: bool) -> None:
 
 def test_markdown_stands_beside_what_is_there(octo: Octo) -> None:
     (octo.folder / "answer.md").write_text("mine")
-    assert octo("ask", "hello", "-o", "answer.md").status == 0
+    assert octo("ask", "hello", "-o", "answer.md", "--timeout", "30s").status == 0
     assert (octo.folder / "answer.md").read_text() == "mine"
     assert (octo.folder / "answer-v2.md").exists()
 

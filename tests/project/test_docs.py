@@ -16,6 +16,7 @@ from octo_cli import errors, outputs, settings
 from octo_cli.cli import COMMANDS
 from octo_cli.cli.commands import Branch, Entry, answering, build, parameters, result, spending
 from octo_cli.cli.commands import shared as shared_options
+from octo_cli.supervisor import nodes
 from octo_cli.wire import events, forms, work
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,6 +70,17 @@ def test_every_warning_of_a_run_is_listed() -> None:
     known = tomllib.loads((Path(octo_cli.__file__).parent / "i18n" / "en.toml").read_text(encoding="utf-8"))["warning"]
     # Without its extra, tracing is told before there is a run.
     assert [code for code in known if f"`{code}`" not in CONTRACT] == ["otel_missing"]
+    code = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "octo_cli").rglob("*.py"))
+    assert [one for one in re.findall(r'Warned\("(\w+)"', code) if f"`{one}`" not in CONTRACT] == []
+
+
+def test_the_members_of_a_step_are_listed() -> None:
+    described = re.findall(
+        r"^- `aggregated_data` is null .*?Its `steps` have (.*?)\. Its `insights`", CONTRACT, re.S | re.M
+    )
+    assert ticked(re.sub(r"\([^)]*\)", "", described[0])) == list(
+        nodes._told(work.StepResult("1", "data", "…", "completed", "…"), ())
+    )
 
 
 def test_every_event_is_listed_with_its_members() -> None:

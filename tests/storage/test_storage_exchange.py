@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from octo_cli.errors import StorageError
+from octo_cli.errors import StorageError, UsageError
 from octo_cli.settings import DatabaseSettings
 from octo_cli.storage import moving, open_storage
 from octo_cli.storage.exchange import ThreadFile, export, take_in
@@ -157,8 +157,10 @@ def test_what_is_no_file_of_octos_is_refused(old: DatabaseSettings, tmp_path: Pa
     for content, code in bad.items():
         path.write_bytes(content)
         assert refused(path, tmp_path / "new.db") == code, content[:60]
-    assert refused(tmp_path / "missing.json", tmp_path / "new.db") == "import_unreadable"
-    assert refused(tmp_path, tmp_path / "new.db") == "import_unreadable"
+    for missing in (tmp_path / "missing.json", tmp_path, tmp_path / "no\0name"):
+        with pytest.raises(UsageError) as raised:
+            take_in(missing, DatabaseSettings(tmp_path / "new.db"))
+        assert raised.value.code == "import_missing"
     path.write_bytes(b"\xef\xbb\xbf" + whole)
     assert take_in(path, DatabaseSettings(tmp_path / "new.db")).imported
 

@@ -190,10 +190,10 @@ class TestResolve:
                 storage.resolve(ref)
             assert near in str(caught.value.values["near"])
 
-    def test_nothing_near_is_a_dash(self, storage: Storage) -> None:
+    def test_nothing_near_names_none(self, storage: Storage) -> None:
         with pytest.raises(NotFound) as caught:
             storage.resolve("zzzzzzzzzz")
-        assert caught.value.values["near"] == "—"
+        assert caught.value.values["near"] == ""
 
 
 def test_last_of_an_empty_store_is_not_found(storage: Storage) -> None:

@@ -329,7 +329,7 @@ async def look(state, kit):
     if "secret" in text:
         raise Refused("no secrets here")
     if "break" in text:
-        raise RuntimeError("broken")
+        raise SystemExit("broken")
     if "strange" in text:
         return {"messages": []}
     return {"request": {"text": text.replace("colour", "color")}}
@@ -359,7 +359,7 @@ def test_a_node_of_ones_own_stands_where_it_wants(octo: Octo) -> None:
     assert (refused.status, refused.json["error"]["code"]) == (2, "node_refused")
     assert "no secrets here" in refused.json["error"]["message"]
     # The thread is there for another try, and what cannot be used of a node is only left out.
-    for text, told in (("@echo break", "RuntimeError: broken"), ("@echo strange", "not for a node to set: messages")):
+    for text, told in (("@echo break", "SystemExit: broken"), ("@echo strange", "not for a node to set: messages")):
         said = octo("ask", "--thread", refused.json["thread_id"], text, "--json")
         assert (said.status, said.answer) == (0, text)
         (warning,) = said.json["warnings"]
