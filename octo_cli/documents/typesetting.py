@@ -42,7 +42,7 @@ _PAGE: Final = """
 #set par(leading: 0.75em, spacing: 1.1em)
 #set list(indent: 0.5em, spacing: 0.8em)
 #set enum(indent: 0.5em, spacing: 0.8em)
-#set table(stroke: (x, y) => (bottom: 0.5pt + luma(190)), inset: (x: 6pt, y: 5pt))
+#set table(stroke: (x, y) => (bottom: 0.5pt + luma(190)), inset: (x: 0.6em, y: 0.5em))
 #show heading: set block(above: 1.6em, below: 0.9em, sticky: true)
 #show heading.where(level: 1): set text(size: 18pt)
 #show heading.where(level: 2): set text(size: 13.5pt)
@@ -50,7 +50,22 @@ _PAGE: Final = """
 #show quote.where(block: true): it => block(inset: (left: 1em, y: 0.2em), stroke: (left: 2pt + luma(200)), it.body)
 #show raw: set text(font: ("DejaVu Sans Mono", "FONT"), size: 9pt)
 #show raw.where(block: true): it => block(fill: luma(245), inset: 8pt, radius: 3pt, width: 100%, it)
+
+// A table that keeps within the page. Of every column, `widest` is what does not break, `wishes` how wide it would be.
+// Left to itself, typst makes wide columns equally wide, however long their words are.
+#let fitted(widest, wishes, ..parts) = layout(page => {
+  let least = widest.map(piece => measure(box(inset: (x: 0.6em), strong(piece))).width)
+  let full = wishes.zip(least).map(((wish, least)) => calc.max(least, (wish + 1.2em).to-absolute()))
+  if full.sum() <= page.width { return table(columns: full.len(), ..parts) }
+  let scale = calc.min(1, page.width / least.sum())
+  let spare = page.width - scale * least.sum()
+  let wanted = calc.max(0.1pt, full.sum() - least.sum())
+  set text(size: scale * 1em)
+  table(columns: full.zip(least).map(((full, least)) => scale * least + spare * ((full - least) / wanted)), ..parts)
+})
 """
+# Of the size of the letters, about as wide as a cell of a terminal: a wide letter takes two.
+_CELL: Final = 0.5
 
 
 def pdf(markdown: str, language: Language, *, drawn: Mapping[str, str] | None = None) -> bytes:
@@ -121,8 +136,7 @@ class _Blocks:
         return ", ".join(items)
 
     def _table(self) -> str:
-        head: list[str] = []
-        rows: list[str] = []
+        cells: list[Token] = []
         sides: list[str] = []
         for token in self._tokens:
             if token.type == "table_close":
@@ -130,12 +144,17 @@ class _Blocks:
             if token.type == "th_open":
                 style = str(token.attrGet("style") or "")
                 sides.append(next((side for side in ("right", "center") if side in style), "left"))
-                head.append(f"[#strong[{''.join(self.written('th_close'))}]]")
-            elif token.type == "td_open":
-                rows.append(f"[{''.join(self.written('td_close'))}]")
-        header = f"table.header({', '.join(head)})," if any(cell != "[#strong[]]" for cell in head) else ""
-        aligned = f"align: ({', '.join(sides)},)"
-        return f"#table(columns: {len(sides)}, {aligned}, {header} {', '.join(rows)})\n\n"
+            elif token.type == "inline":
+                cells.append(token)
+        count = len(sides)
+        written = [f"[{''.join(_inline(cell.children or []))}]" for cell in cells]
+        head = ", ".join(f"strong({cell})" for cell in written[:count])
+        header = f"table.header({head})," if any(cell.content for cell in cells[:count]) else ""
+        columns = [[cell.content for cell in cells[place::count]] for place in range(count)]
+        widest = ", ".join(_string(max(_pieces(column), key=_wide, default="")) for column in columns)
+        wishes = ", ".join(f"{max(map(_wide, column)) * _CELL:.1f}em" for column in columns)
+        sized = f"({widest},), ({wishes},), align: ({', '.join(sides)},)"
+        return f"#fitted({sized}, {header} {', '.join(written[count:])})\n\n"
 
     def _code(self, token: "Token") -> str:
         kind = token.content.split(maxsplit=1)[0] if token.content.strip() else ""
@@ -171,8 +190,24 @@ def _word(word: str) -> str:
         return f"#{_string(word)};"
     if len(word) <= _LONGEST_BOX:
         return f"#box({_string(word)});"
-    pieces = (word[start : start + _LONGEST_WORD // 2] for start in range(0, len(word), _LONGEST_WORD // 2))
-    return "#sym.zws;".join(f"#{_string(piece)};" for piece in pieces)
+    return "#sym.zws;".join(f"#{_string(piece)};" for piece in _broken(word))
+
+
+def _broken(word: str) -> Sequence[str]:
+    """The parts of a word between which a line may end."""
+    if len(word) <= (_LONGEST_WORD if word.isascii() else _LONGEST_BOX):
+        return (word,)
+    return [word[start : start + _LONGEST_WORD // 2] for start in range(0, len(word), _LONGEST_WORD // 2)]
+
+
+def _pieces(texts: Sequence[str]) -> Iterator[str]:
+    for text in texts:
+        for word in text.split():
+            yield from _broken(word)
+
+
+def _wide(text: str) -> int:
+    return sum(1 if char.isascii() else 2 for char in text)
 
 
 def _string(text: str) -> str:

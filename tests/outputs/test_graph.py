@@ -51,6 +51,8 @@ def test_a_leases_graph_is_that_of_the_contract(octo: Octo) -> None:
         "type": "contract",
         "status": "completed",
         "color": node["color"],
+        "data": {name: node[name] for name in ("id", "label", "status", "color")} | {"agent": "contract"},
+        "position": {"x": 0.0, "y": 0.0},
         "metadata": {
             **{"step_id": "1", "agent": "contract", "description": step["task"]},
             **{"result": step["result"], "confidence": step["confidence"]},
@@ -64,7 +66,7 @@ def test_what_a_step_waits_for_is_an_edge() -> None:
     assert [edge["id"] for edge in graph["edges"]] == [
         *("edge_step_1_to_step_2", "edge_step_1_to_step_3", "edge_step_2_to_step_3")
     ]
-    assert all(edge.keys() == {"id", "source", "target", "label", "type"} for edge in graph["edges"])
+    assert all(edge.keys() == {"id", "source", "target", "label", "type", "data"} for edge in graph["edges"])
 
 
 def test_it_is_drawn_on_a_screen_and_as_it_is_in_a_pipe(octo: Octo) -> None:

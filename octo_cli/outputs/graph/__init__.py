@@ -19,37 +19,33 @@ COLORS: Final = {
     "cancelled": "#9333ea",
 }
 
+# Pixels: a node of React Flow's own, what stays free beside it, and from layer to layer.
+_NODE: Final = 150
+_GAP: Final = 30
+_LAYER: Final = 100
+
 
 def generate(subject: Subject) -> dict[str, Any]:
     """`{"nodes", "edges", "layout"}` as the contract has it. A turn without steps has no nodes: it is not a step.
 
-    Every edge joins two nodes that are there; a need of a step nobody knows is none.
+    Every edge joins two nodes that are there; a need of a step nobody knows is none. D3 reads the members themselves,
+    Cytoscape.js `data`, and React Flow `data.label`; the latter draws nothing that has no `position`.
     """
     steps = {str(step["step_id"]): step for step in subject.data.steps}
     needs = [(need, name) for name, step in steps.items() for need in step.get("depends_on", ()) if need in steps]
-    return {
-        "nodes": [_node(name, step) for name, step in steps.items()],
-        "edges": [
-            {
-                "id": f"edge_step_{source}_to_step_{target}",
-                "source": f"step_{source}",
-                "target": f"step_{target}",
-                "label": "",
-                "type": "default",
-            }
-            for source, target in dict.fromkeys(needs)
-        ],
-        "layout": "hierarchical",
-    }
+    nodes = [_node(name, step) for name, step in steps.items()]
+    edges = [_edge(f"step_{source}", f"step_{target}") for source, target in dict.fromkeys(needs)]
+    return _placed({"nodes": nodes, "edges": edges, "layout": "hierarchical"})
 
 
 def _node(name: str, step: dict[str, Any]) -> dict[str, Any]:
+    named = {"id": f"step_{name}", "label": step["task"]}
+    shown = {"status": step["status"], "color": COLORS[step["status"]]}
     return {
-        "id": f"step_{name}",
-        "label": step["task"],
+        **named,
         "type": step["agent"],
-        "status": step["status"],
-        "color": COLORS[step["status"]],
+        **shown,
+        "data": {**named, "agent": step["agent"], **shown},
         "metadata": {
             "step_id": name,
             "agent": step["agent"],
@@ -58,6 +54,22 @@ def _node(name: str, step: dict[str, Any]) -> dict[str, Any]:
             "confidence": step["confidence"],
         },
     }
+
+
+def _edge(source: str, target: str) -> dict[str, Any]:
+    joined = {"id": f"edge_{source}_to_{target}", "source": source, "target": target}
+    return {**joined, "label": "", "type": "default", "data": joined}
+
+
+def _placed(graph: dict[str, Any]) -> dict[str, Any]:
+    """`graph` with a `position` for every node: steps below what they wait for."""
+    from octo_cli.outputs.graph.layers import Sizes, laid_out
+
+    layout = laid_out(graph, Sizes(_NODE, _GAP, _GAP))
+    for node in graph["nodes"]:
+        left, depth = layout.centre[node["id"]] - _NODE / 2, layout.layer[node["id"]]
+        node["position"] = {"x": round(left, 1), "y": float(depth * _LAYER)}
+    return graph
 
 
 def _as_mermaid(result: Any, subject: Subject) -> bytes:

@@ -71,9 +71,19 @@ const cy = cytoscape({
   style: looks(), layout: { name: "preset" }, minZoom: 0.1, maxZoom: 3, boxSelectionEnabled: false,
 });
 const fit = () => { cy.resize(); cy.fit(undefined, 30); if (cy.zoom() > 1.2) { cy.zoom(1.2); cy.center(); } };
+
+// What would be too small to read begins at the first step instead; "all" is one click away.
+const LEGIBLE = 0.75;
+function begin() {
+  fit();
+  if (cy.zoom() >= LEGIBLE) return;
+  cy.zoom(LEGIBLE);
+  cy.center(cy.$id(graph.nodes[0].id));
+  cy.panBy({ x: 0, y: 90 - cy.height() / 2 });
+}
 cy.on("tap", (event) => show(graph.nodes.find((node) => event.target !== cy && node.id === event.target.id())));
 document.getElementById("all").addEventListener("click", fit);
 dark.addEventListener("change", () => cy.style(looks()));
-addEventListener("resize", fit);
-fit();
+addEventListener("resize", begin);
+begin();
 show();
