@@ -56,14 +56,20 @@ def gantt(subject: Subject, *, style: Style = PAGE) -> str:
     order = [name for name, _ in shares(subject, say)]
     height, scale = len(steps) * _ROW + 40, (_WIDE - _NAMES - 70) / end
 
+    def names() -> Iterator[str]:
+        # Some letters are wider than a cell.
+        yield f'<clipPath id="names"><rect width="{_NAMES - 10}" height="{height}"/></clipPath>'
+        yield '<g clip-path="url(#names)">'
+        for row, step in enumerate(steps):
+            yield _text(0, row * _ROW + 25, clip(step_name(step), int((_NAMES - 10) / _CELL)))
+        yield "</g>"
+
     def bars() -> Iterator[str]:
         for row, step in enumerate(steps):
             top, left = row * _ROW + 10, _NAMES + step["started"] * scale
             long = max(lasting(step) * scale, _THINNEST)
             # The colour its share has in the pie.
             colour = COLOURS[order.index(share_of(step, steps, say)) % len(COLOURS)]
-            name = clip(step_name(step), int((_NAMES - 10) / _CELL))
-            yield _text(0, top + 15, name)
             yield f'<rect x="{left:.1f}" y="{top}" width="{long:.1f}" height="18" rx="3" fill="{colour}"/>'
             yield _text(left + long + 6, top + 15, seconds(step["seconds"], say))
 
@@ -73,7 +79,7 @@ def gantt(subject: Subject, *, style: Style = PAGE) -> str:
             yield f'<path d="M{x:.1f} 4V{height - 24}" stroke="{style.line}" stroke-width="1"/>'
             yield _text(x, height - 8, f"{end * tick / _TICKS:.2f}", anchor="middle")
 
-    return _svg(height, say("report.times"), style, axis(), bars())
+    return _svg(height, say("report.times"), style, axis(), names(), bars())
 
 
 def _slices(parts: Sequence[tuple[str, float]], whole: float, middle: float) -> Iterator[str]:
