@@ -61,8 +61,8 @@ def ask(
     """One request."""
     caller: Caller = ctx.obj
     settings = _begun(caller)
-    command = _command(caller, thread=thread, create=create)
     said = fit(_request(text, caller))
+    command = _command(caller, said, thread=thread, create=create)
     from octo_cli import session
 
     face = _face(caller, settings, said)
@@ -83,7 +83,7 @@ def resume(
     settings = _begun(caller)
     if last and thread is not None:
         raise UsageError("thread_or_last", thread=thread)
-    command = _command(caller, thread="last" if last else thread or _picked(caller, settings), at=at)
+    command = _command(caller, "", thread="last" if last else thread or _picked(caller, settings), at=at)
     from octo_cli import session
 
     face = _face(caller, settings, "")
@@ -109,14 +109,14 @@ def _begun(caller: Caller) -> Settings:
     return settings
 
 
-def _command(caller: Caller, **named: Any) -> Any:
+def _command(caller: Caller, said: str, **named: Any) -> Any:
     """How the work is wanted, from the flags; everything that can be wrong with them is found here, before any work."""
     from octo_cli import session
 
     flags = caller.flags
     if flags.get("json") and flags.get("events"):
         raise UsageError("json_or_events")
-    format = _format(flags.get("format"))
+    format = _format(flags.get("format")) or _format_said(said, flags.get("output"))
     output = _output(flags.get("output"), format or caller.settings.format, caller.cwd)
     return session.Command(
         format=format,
@@ -134,6 +134,15 @@ def _format(name: str | None) -> str | None:
     if name is not None and output(name) is None:
         raise UsageError("bad_setting", place="--format", value=name, accepted=", ".join(formats()))
     return name
+
+
+def _format_said(said: str, output: str | None) -> str | None:
+    """The format that the request names in words, where the file to write is of its kind."""
+    from octo_cli.outputs import OWN
+    from octo_cli.reasoning.formats import format_in
+
+    named = format_in(said) if output else None
+    return named if named and Path(output or "").suffix.lower() in OWN[named].files else None
 
 
 def _output(text: str | None, format: str, cwd: Path) -> Path | None:

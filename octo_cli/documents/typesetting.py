@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 FONT: Final = "NanumGothic"
-# Where the fonts lie: a package of data that the charts use as well.
-_FONTS_OF: Final = "koreanize_matplotlib"
+# Typst has this one inside; it stands in for what the first does not have.
+_MONO: Final = "DejaVu Sans Mono"
+# Where the fonts lie: packages that the charts use as well.
+_FONTS_OF: Final = ("koreanize_matplotlib", "fonts")
+_MONO_OF: Final = ("matplotlib", "mpl-data", "fonts", "ttf")
 _MISSING: Final = "□"
 # Typst breaks Hangul inside of words. A word in a box stays whole; one of more syllables than that must break.
 _LONGEST_BOX: Final = 14
@@ -36,9 +39,9 @@ _SIGNS: Final = {
     "hardbreak": "#linebreak();",
 }
 
-_PAGE: Final = """
+_PAGE: Final = r"""
 #set page(paper: "a4", margin: (x: 22mm, y: 24mm), numbering: "1 / 1")
-#set text(font: ("FONT", "DejaVu Sans Mono"), size: 10pt, lang: "LANGUAGE")
+#set text(font: ("FONT", "MONO"), size: 10pt, lang: "LANGUAGE")
 #set par(leading: 0.75em, spacing: 1.1em)
 #set list(indent: 0.5em, spacing: 0.8em)
 #set enum(indent: 0.5em, spacing: 0.8em)
@@ -48,7 +51,10 @@ _PAGE: Final = """
 #show heading.where(level: 2): set text(size: 13.5pt)
 #show heading.where(level: 3): set text(size: 11.5pt)
 #show quote.where(block: true): it => block(inset: (left: 1em, y: 0.2em), stroke: (left: 2pt + luma(200)), it.body)
-#show raw: set text(font: ("DejaVu Sans Mono", "FONT"), size: 9pt)
+#show raw: set text(font: ("MONO", "FONT"), size: 9pt)
+// Two cells wide, as on a terminal, so that columns stand below each other.
+#let wide = regex("[\p{Hangul}\p{Han}\u{3000}-\u{30ff}\u{ff01}-\u{ff60}]")
+#show raw: it => { show wide: set text(tracking: 0.264em); it }
 #show raw.where(block: true): it => block(fill: luma(245), inset: 8pt, radius: 3pt, width: 100%, it)
 
 // A table that keeps within the page. Of every column, `widest` is what does not break, `wishes` how wide it would be.
@@ -82,12 +88,12 @@ def pdf(markdown: str, language: Language, *, drawn: Mapping[str, str] | None = 
     pictures = dict(drawn or {})
     tokens = MarkdownIt("commonmark", {"html": False}).enable("table").parse(_shown(markdown))
     body = "".join(_Blocks(tokens, pictures).written())
-    page = _PAGE.replace("FONT", FONT).replace("LANGUAGE", language)
+    page = _PAGE.replace("FONT", FONT).replace("MONO", _MONO).replace("LANGUAGE", language)
     # Its types want the folders of fonts as bytes wherever the text is; its code does not take them so.
     compiled: Any = typst.compile
     made: bytes = compiled(
         f"{page}\n{body}".encode(),
-        font_paths=[_fonts()], ignore_system_fonts=True, sys_inputs=pictures, format="pdf",
+        font_paths=[str(_folder(*_FONTS_OF))], ignore_system_fonts=True, sys_inputs=pictures, format="pdf",
     )  # fmt: skip
     return made
 
@@ -231,12 +237,15 @@ def _stand_in(char: str) -> str:
 def _known() -> frozenset[int]:
     from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-    with TTFont(Path(_fonts()) / f"{FONT}.ttf", lazy=True) as font:
-        return frozenset(font.getBestCmap())
+    known = set[int]()
+    for path in (_folder(*_FONTS_OF) / f"{FONT}.ttf", _folder(*_MONO_OF) / f"{_MONO.replace(' ', '')}.ttf"):
+        with TTFont(path, lazy=True) as font:
+            known.update(font.getBestCmap())
+    return frozenset(known)
 
 
-def _fonts() -> str:
-    found = find_spec(_FONTS_OF)
+def _folder(package: str, *inside: str) -> Path:
+    found = find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise Failed("pdf_missing")
-    return str(Path(found.submodule_search_locations[0]) / "fonts")
+    return Path(found.submodule_search_locations[0]).joinpath(*inside)

@@ -1,6 +1,7 @@
 """Several figures asked of a table in one breath: each is a question of its own. What they mean is not read here."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from octo_cli.reasoning.cues import TABLE_FILE
@@ -10,7 +11,8 @@ _TABLE: Final = rf"[\w./~-]{{1,80}}{TABLE_FILE}"
 _FILES: Final = lazy(_TABLE, re.I)
 _JOINT: Final = lazy(
     r"(?:(?<=[가-힣]고),?\s+|(?<=[가-힣])(?:와|과|이?랑)\s+|\s+및\s+|(?<=[가-힣]),\s*|[;\n]\s*|(?<=[.!?])\s+)"
-    r"(?:(?:그리고|그다음에?|또)\s+)?|,?\s+and\s+(?:then\s+)?|,\s+then\s+",
+    r"(?:(?:그리고|그다음에?|또)\s+)?|,?\s+and\s+(?:then\s+)?|,\s+then\s+|"
+    r",\s+(?=(?:describe|analy[sz]e|summari[sz]e)\b)",
     re.I,
 )
 # One figure or an overview, and nothing else, so that no condition of one question is ever taken from another.
@@ -52,9 +54,18 @@ def several(text: str) -> tuple[str, ...]:
     asked = [piece for cut in _JOINT.split(text) if (piece := cut.strip(_AROUND))]
     found = [_KOREAN.fullmatch(piece) or _ENGLISH.fullmatch(piece) for piece in asked]
     grouped = [bool(match and match.groupdict().get("by", match)) for match in found]
-    if len(asked) < 2 or not all(found) or not any(grouped) or grouped != sorted(grouped):
+    tables = [[match[0] for match in _FILES.finditer(piece)] for piece in asked]
+    own = [by or bool(table) for by, table in zip(grouped, tables, strict=True)]
+    if len(asked) < 2 or not all(found) or not any(grouped) or not all(own[1:]):
         return ()
-    named = list(dict.fromkeys(match[0] for match in _FILES.finditer(text)))
-    if len(named) > 1 and not all(map(_FILES.search, asked)):
+    named = list(dict.fromkeys(name for table in tables for name in table))
+    if len(named) > 1 and not tables[0]:
         return ()
-    return tuple(piece if _FILES.search(piece) else " ".join((*named, piece)) for piece in asked)
+    return tuple(_with_tables(asked, tables, named[:1]))
+
+
+def _with_tables(asked: Sequence[str], tables: Sequence[Sequence[str]], last: Sequence[str]) -> Iterator[str]:
+    """A question that names no table is asked of the one named before."""
+    for piece, own in zip(asked, tables, strict=True):
+        yield piece if own else " ".join((*last, piece))
+        last = own or last

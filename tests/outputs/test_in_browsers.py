@@ -142,12 +142,12 @@ CONTRAST = f"""(() => {{ {LIGHT}
 def test_a_pdf_has_every_letter_and_keeps_within_its_pages() -> None:
     rows = "".join(f"| {number} | 지역 {number} | {number * 1000:,} |\n" for number in range(60))
     wide = "".join(f"|{cell * 14}\n" for cell in (" a column |", "---|", " 1,234,567 |"))
-    long = f"| 번호 | 지역 | 값 |\n|--:|---|--:|\n{rows}\n{wide}\n{'긴말' * 200} {'y' * 300}"
+    long = f"| 번호 | 지역 | 값 |\n|--:|---|--:|\n{rows}\n{wide}\n```text\n서울 7┤███\n```\n{'긴말' * 200} {'y' * 300}"
     steps = (*hostile().data.steps, step(50, task="w" * 300, result=long))
     pages = PdfReader(BytesIO(made(subject(*steps, language="ko"), ".pdf"))).pages
     text = "".join(page.extract_text() for page in pages)
     assert "\ufffd" not in text
-    assert all(found in text for found in ("지역 0", "지역 59", "59,000"))
+    assert all(found in text for found in ("지역 0", "지역 59", "59,000", "┤███"))
     for page in pages:
         assert all("/FontFile" in str(font["/FontDescriptor"].get_object()) for font in fonts_of(page))
         assert all(

@@ -101,6 +101,16 @@ def test_names_and_results_stay_what_they_are(name: str) -> None:
     assert len(PdfReader(BytesIO(made(told, ".pdf"))).pages) >= 1
 
 
+def test_what_a_step_of_several_came_to_stands_with_it() -> None:
+    table = "| a |\n|---|\n| 1 |"
+    told = subject(
+        step(1, result=table), step(2, result="two"), answer=f"Both are done.\n\n1. One\n\n{table}\n\n2. Two\n\ntwo"
+    )
+    markdown = made(told).decode()
+    assert "## Summary\n\nBoth are done.\n\n1. One\n\n2. Two\n\n## Figures" in markdown
+    assert (markdown.count(table), markdown.count("\ntwo\n")) == (1, 1)
+
+
 def test_a_results_headings_are_below_its_steps_and_its_fences_closed() -> None:
     told = subject(step(1, result="# Found\n\n```python\n# no heading"), step(2, result="end"))
     markdown = made(told).decode()

@@ -138,6 +138,11 @@ def test_draft_that_builds_on_a_search_waits_for_it() -> None:
         ("Total by region in a.csv and mean price by day", ["Total by region in a.csv", "a.csv mean price by day"]),
         ("a.csv를 분석하고 b.csv 지역별 합계 구해줘", ["a.csv를 분석하고", "b.csv 지역별 합계 구해줘"]),
         ("a.csv 월별 합계와 일별 합계를 보고서로 써줘", ["a.csv 월별 합계", "a.csv 일별 합계를"]),
+        (
+            "매출.csv 지역별 매출 합계 구하고 월별 매출 합계도 구해줘. 재고.csv도 분석해줘",
+            ["매출.csv 지역별 매출 합계 구하고", "매출.csv 월별 매출 합계도 구해줘", "재고.csv도 분석해줘"],
+        ),
+        ("total x by region in a.csv, describe b.csv", ["total x by region in a.csv", "describe b.csv"]),
         ("monthly sum of x in a.csv and sum by day in b.csv", ["monthly sum of x in a.csv", "sum by day in b.csv"]),
     ],
 )

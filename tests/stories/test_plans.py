@@ -262,6 +262,9 @@ def test_a_report_that_is_asked_for_in_words_is_the_format(octo: Octo, text: str
     (octo.folder / "sales.csv").write_text(SALES, encoding="utf-8")
     said = octo("ask", text, "--json").json
     assert [step["agent"] for step in said["plan"]["steps"]] == ["data"]
+    assert octo("ask", text, "-o", "report.pdf").status == 0
+    assert (octo.folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert octo("ask", "Analyze sales.csv", "-o", "other.pdf").status == 2
     assert said["format"] == ("report" if "report" in formats() else "chat")
     assert octo("ask", text, "-f", "json", "--json").json["format"] == "json"
 

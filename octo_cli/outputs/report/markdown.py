@@ -33,9 +33,29 @@ def _opening(subject: Subject, say: Words) -> Iterator[str]:
 
 
 def _summary(subject: Subject, say: Words) -> Iterator[str]:
-    if subject.data.final_answer.strip():
+    if told := _summarised(subject):
         yield f"## {say('report.summary')}"
-        yield nested(subject.data.final_answer, 2)
+        yield nested(told, 2)
+
+
+def _summarised(subject: Subject) -> str:
+    """The answer, without what one step of several came to, where it holds that word for word: the step tells it."""
+    answer = subject.data.final_answer.strip()
+    if len(subject.data.steps) < 2:
+        return answer
+    for step in subject.data.steps:
+        if text := _result(step):
+            answer = _blocks(answer).replace(_blocks(text), "\n\n", 1).strip()
+    return answer
+
+
+def _result(step: Mapping[str, Any]) -> str:
+    return str(step["result"] or "").strip()
+
+
+def _blocks(markdown: str) -> str:
+    """Whole blocks, so that a word is not found inside of another."""
+    return f"\n\n{markdown}\n\n"
 
 
 def _statistics(subject: Subject, say: Words) -> Iterator[str]:
@@ -72,8 +92,8 @@ def _steps(subject: Subject, say: Words) -> Iterator[str]:
     for step in subject.data.steps:
         yield f"### {escape_line(step_name(step))}"
         yield "\n".join(f"- {name}: {value}" for name, value in _facts(step, say))
-        text = str(step["result"] or "").strip()
-        if text and f"\n\n{text}\n\n" in f"\n\n{subject.data.final_answer}\n\n":
+        text = _result(step)
+        if text and _blocks(text) in _blocks(_summarised(subject)):
             yield say("report.as_above")
         elif text:
             yield nested(text, _BELOW_STEP)
