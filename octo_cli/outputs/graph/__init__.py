@@ -4,6 +4,7 @@ Each drawing of that graph is a file here: `screen`, `svg`, `mermaid` and the in
 things stand; nothing here knows how a plan was made or run.
 """
 
+from collections import Counter
 from typing import Any, Final
 
 from octo_cli.outputs.base import Output, Screen, Subject, as_json
@@ -63,12 +64,13 @@ def _edge(source: str, target: str) -> dict[str, Any]:
 
 def _placed(graph: dict[str, Any]) -> dict[str, Any]:
     """`graph` with a `position` for every node: steps below what they wait for."""
-    from octo_cli.outputs.graph.layers import Sizes, laid_out
+    from octo_cli.outputs.graph.layers import layers
 
-    layout = laid_out(graph, Sizes(_NODE, _GAP, _GAP))
+    depth, count = layers(graph), Counter[int]()
     for node in graph["nodes"]:
-        left, depth = layout.centre[node["id"]] - _NODE / 2, layout.layer[node["id"]]
-        node["position"] = {"x": round(left, 1), "y": float(depth * _LAYER)}
+        layer = depth[node["id"]]
+        node["position"] = {"x": count[layer] * (_NODE + _GAP), "y": layer * _LAYER}
+        count[layer] += 1
     return graph
 
 

@@ -11,6 +11,8 @@ from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 _SWEEPS: Final = 8
+# More lines than these past other layers are a thicket however they are led, and would take seconds.
+_MOST_BENDS: Final = 1000
 
 Graph = Mapping[str, Any]
 # A node by its id; a bend, where a line passes a layer, by its edge's id and that layer.
@@ -43,9 +45,11 @@ def laid_out(graph: Graph, sizes: Sizes, *, lanes: bool = False) -> Layout:
     layer = layers(graph)
     lane: dict[Item, str] = {node["id"]: node["type"] if lanes else "" for node in graph["nodes"]}
     paths: list[tuple[Item, ...]] = []
+    passed = sum(layer[edge["target"]] - layer[edge["source"]] - 1 for edge in graph["edges"])
     for edge in graph["edges"]:
         source, target = edge["source"], edge["target"]
-        bends = [(edge["id"], depth) for depth in range(layer[source] + 1, layer[target])]
+        between = range(layer[source] + 1, layer[target]) if passed <= _MOST_BENDS else ()
+        bends = [(edge["id"], depth) for depth in between]
         layer |= {bend: bend[1] for bend in bends}
         lane |= dict.fromkeys(bends, lane[target])
         # What leads upwards closes a circle, which no plan has.
