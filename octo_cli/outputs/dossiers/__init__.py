@@ -27,7 +27,7 @@ class Table(NamedTuple):
 class Entry(NamedTuple):
     """One thing: `facts` are short, `text` is told as it stands, `folded` texts are there for whoever looks.
 
-    `kind` says what it is ("user", "octo", a step's status, …), for its looks.
+    `kind` says what it is ("user", "octo", a step's status, …), for its looks; with `markdown` the text is some.
     """
 
     title: str
@@ -36,6 +36,7 @@ class Entry(NamedTuple):
     text: str = ""
     table: Table | None = None
     folded: tuple[Pair, ...] = ()
+    markdown: bool = False
 
 
 class Section(NamedTuple):
@@ -87,7 +88,7 @@ class _Teller:
     def _conversation(self, dossier: Dossier) -> Iterator[Entry]:
         for message in dossier.found.messages:
             title = f"{self._say(f'dossier.{message.speaker}')} · {self._at(message.at)}"
-            yield Entry(title, message.speaker, text=visible(message.text))
+            yield Entry(title, message.speaker, text=visible(message.text), markdown=message.speaker == "octo")
 
     def _work(self, turns: Sequence[TurnRecord]) -> Iterator[Entry]:
         for turn in turns:
@@ -107,7 +108,7 @@ class _Teller:
             problem=result.problem.message if result and result.problem else "",
         )
         title = one_line(f"[{step.step_id}] {category(step.agent, say)}: {step.task}")
-        return Entry(title, step.status, facts, visible(result.text if result else ""))
+        return Entry(title, step.status, facts, visible(result.text if result else ""), markdown=True)
 
     def _question(self, exchange: Exchange) -> Entry:
         question, answer, say = exchange.question, exchange.answer, self._say

@@ -32,11 +32,14 @@ function show(node) {
   ));
 }
 
+// A phone has no room for a lane an agent: there a layer stands in rows of two, and a step names its agent.
+const narrow = innerWidth <= 700;
+const node = narrow ? { width: 170, height: 130 } : { width: 220, height: 100 };
 const looks = () => [
   { selector: "node[name]", style: {
-    shape: "round-rectangle", width: 220, height: 100, "background-color": color("--paper"), "border-width": 2,
+    shape: "round-rectangle", ...node, "background-color": color("--paper"), "border-width": 2,
     "border-color": "data(color)", label: "data(shown)", color: color("--ink"), "font-size": 13, "text-wrap": "wrap",
-    "text-max-width": 196, "line-height": 1.35, "text-valign": "center", "text-overflow-wrap": "anywhere",
+    "text-max-width": node.width - 24, "line-height": 1.35, "text-valign": "center", "text-overflow-wrap": "anywhere",
     "font-family": getComputedStyle(document.body).fontFamily } },
   { selector: "node[name]:selected", style: { "border-width": 4 } },
   { selector: "node.lane", style: {
@@ -47,13 +50,14 @@ const looks = () => [
     "curve-style": "bezier" } },
 ];
 
-// A phone has no room for a lane an agent: there each layer stands in the middle, and a step names its agent.
-const narrow = innerWidth <= 700;
+const rows = [...new Set(Object.values(places).map(([, y]) => y))].sort((a, b) => a - b).flatMap((y) => {
+  const layer = Object.keys(places).filter((id) => places[id][1] === y).sort((a, b) => places[a][0] - places[b][0]);
+  return Array.from({ length: Math.ceil(layer.length / 2) }, (_, row) => layer.slice(2 * row, 2 * row + 2));
+});
 function place({ id }) {
-  const [x, y] = places[id];
-  if (!narrow) return { x, y };
-  const layer = Object.values(places).filter(([, other]) => other === y).map(([other]) => other).sort((a, b) => a - b);
-  return { x: (layer.indexOf(x) - (layer.length - 1) / 2) * 250, y };
+  if (!narrow) return { x: places[id][0], y: places[id][1] };
+  const row = rows.findIndex((ids) => ids.includes(id));
+  return { x: (rows[row].indexOf(id) - (rows[row].length - 1) / 2) * (node.width + 15), y: row * (node.height + 40) };
 }
 
 const cy = cytoscape({

@@ -5,26 +5,23 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from markdown_it import MarkdownIt
-
 from octo_cli.outputs.base import Subject
+from octo_cli.outputs.markup import reader
 from octo_cli.outputs.report import charts
 
 _STYLE: Final = Path(__file__).with_name("page.css")
 
 
 def render(report: str, subject: Subject) -> str:
-    """The HTML of the report's Markdown. HTML in it is text, and pictures elsewhere are their descriptions."""
+    """The HTML of the report's Markdown."""
     drawn = {"pie": charts.pie(subject), "gantt": charts.gantt(subject)}
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    reader.add_render_rule("fence", _fence(drawn))
-    reader.add_render_rule("table_open", lambda *_: '<div class="wide"><table>\n')
-    reader.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    body = reader(links=True)
+    body.add_render_rule("fence", _fence(drawn))
     return (
         f'<!doctype html>\n<html lang="{subject.language}">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(subject.title)}</title>\n<style>{_STYLE.read_text(encoding='utf-8')}</style>\n"
-        f"<main>\n{reader.render(report)}</main>\n</html>\n"
+        f"<main>\n{body.render(report)}</main>\n</html>\n"
     )
 
 
