@@ -157,6 +157,8 @@ class _Work:
         self.by_hand = False
         # Whether the command says something new, rather than go on with what was said.
         self.says = False
+        # How the thread stands in the format that was asked for, once all is done.
+        self.done: Summary | None = None
 
     async def do(self, find: Find, turn: Turn) -> Outcome:
         """Run until nothing more can be answered; every way this can end becomes an outcome."""
@@ -197,6 +199,7 @@ class _Work:
             except InvalidAnswer as error:
                 summary = await self._overtaken(self.thread_id, error)
             next_turn = await self._answers(summary.interrupts)
+        self.done = summary if summary.status == "completed" else None
         summary = self._all_used(summary)
         await self._keep(summary)
         return Outcome(summary, _status(summary))
@@ -294,7 +297,7 @@ class _Work:
         if self.thread_id is not None and not isinstance(error, ThreadBusy):
             # The thread may be what failed; the first error is the one to tell.
             with suppress(OctoError):
-                summary = await self.engine.summary(self.thread_id)
+                summary = self.done or await self.engine.summary(self.thread_id)
         if error.code in _OVERTAKEN or (error.code in _UNASKED and not self.says):
             # It says "you", and means somebody else; or was told long ago, and nothing was asked now.
             summary = structs.replace(summary, result=None)

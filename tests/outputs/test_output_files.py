@@ -63,3 +63,6 @@ def test_where_nothing_can_be_written_the_answer_is_shown_all_the_same(octo: Oct
     said = octo("ask", "hello", "-f", "json", "-o", str(Path("file") / "answer.json"), "--json")
     assert (said.status, said.json["error"]["code"]) == (5, "document_unwritable")
     assert said.json["result"]["summary"]
+    # In the format that was asked for now, not in the thread's.
+    again = octo("resume", "last", "-f", "report", "-o", str(Path("file") / "answer.html"), "--json")
+    assert (again.status, again.json["format"], again.json["result"].splitlines()[0]) == (5, "report", "# Report")
