@@ -126,16 +126,16 @@ def test_fifty_steps_and_a_long_table_go_on_over_pages_with_the_tables_head() ->
     assert "지역 119" in " ".join(pages[-1].split()) or "지역 119" in " ".join(pages[-2].split())
 
 
-def test_what_failed_is_left_to_do_and_nothing_else() -> None:
-    insights = ({"category": "review", "description": "Look here", "importance": "high"},)
+def test_what_failed_and_what_a_review_found_is_recommended_and_nothing_else() -> None:
+    found = (("review", "Look here", "high"), ("review", "By the way", "low"), ("data", "Much grew", "high"))
+    insights = tuple({"category": one, "description": told, "importance": weight} for one, told, weight in found)
     failed = step(1, status="failed", problem="No such page.")
     reason = "Skipped: it needs step 1."
     skipped = step(2, status="skipped", result=reason, problem=reason, started=None)
     markdown = made(subject(failed, skipped, insights=insights)).decode()
-    left = markdown.partition("## What is left to do")[2].partition("##")[0]
-    assert "No such page" in left
-    assert "Skipped" in left
+    advised = markdown.partition("## Recommendations")[2].partition("##")[0]
+    assert all(told in advised for told in ("No such page", "Skipped", "Look here"))
+    assert not any(told in advised for told in ("By the way", "Much grew"))
+    assert all(markdown.count(told) == 1 for told in ("Look here", "By the way", "Much grew"))
     assert markdown.count(reason) == 2  # Told of the step, and as what is left.
-    assert "Look here" not in left
-    assert "Look here" in markdown
-    assert "left to do" not in made(subject(step(1), insights=insights)).decode()
+    assert "Recommendations" not in made(subject(step(1), insights=insights[1:])).decode()

@@ -23,7 +23,7 @@ _TIMELINE: Final = str.maketrans({":": "：", ";": "；", "#": "＃", "%": "％"
 
 def generate(subject: Subject) -> str:
     say = words(subject.language)
-    parts = (_opening, _summary, _statistics, _times, _steps, _insights, _open_ends, _conclusion)
+    parts = (_opening, _summary, _statistics, _times, _steps, _insights, _recommendations, _conclusion)
     return "\n\n".join(block for part in parts for block in part(subject, say))
 
 
@@ -115,23 +115,29 @@ def _facts(step: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
 
 
 def _insights(subject: Subject, say: Words) -> Iterator[str]:
-    if not (found := insights(subject)):
-        return
-    yield f"## {say('report.insights')}"
-    yield "\n".join(
-        f"- **{say('report.importance_' + one['importance'])}** · {escape_line(called(one['category'], say))}:"
-        f" {escape_line(one_line(one['description']))}"
-        for one in found
-    )
+    if found := [one for one in insights(subject) if not _advises(one)]:
+        yield f"## {say('report.insights')}"
+        yield "\n".join(f"- {_weighed(one, say)}" for one in found)
 
 
-def _open_ends(subject: Subject, say: Words) -> Iterator[str]:
-    """What is left to do: what failed and why, and what nobody got to for it."""
+def _recommendations(subject: Subject, say: Words) -> Iterator[str]:
+    """What whoever reviewed the work advises, and what is left to do: what failed and why, and what nobody got to."""
+    advice = [_weighed(one, say) for one in insights(subject) if _advises(one)]
     left = [step for step in subject.data.steps if step["status"] in ("failed", "skipped", "cancelled")]
-    if left:
+    told = [escape_line(f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}") for step in left]
+    if advice or told:
         yield f"## {say('report.recommendations')}"
-        told = (f"{step_name(step)}: {one_line(step.get('problem') or step['result'])}" for step in left)
-        yield "\n".join(f"- {escape_line(line)}" for line in told)
+        yield "\n".join(f"- {line}" for line in (*told, *advice))
+
+
+def _advises(insight: Mapping[str, Any]) -> bool:
+    """Whether it is a remark on what was made, and more than for information."""
+    return bool(insight["category"] == "review" and insight["importance"] != "low")
+
+
+def _weighed(insight: Mapping[str, Any], say: Words) -> str:
+    weight, category = say(f"report.importance_{insight['importance']}"), called(insight["category"], say)
+    return f"**{weight}** · {escape_line(category)}: {escape_line(insight['description'])}"
 
 
 def _conclusion(subject: Subject, say: Words) -> Iterator[str]:
