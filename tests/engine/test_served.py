@@ -215,7 +215,7 @@ def test_settings_and_a_home_that_cannot_be_taken_are_told_at_the_start(
 
 
 @pytest.fixture
-def server(octo: Octo) -> Iterator[str]:
+def langgraph_server(octo: Octo) -> Iterator[str]:
     """A LangGraph server of this graph, in memory but for what Octo keeps; nothing of it leaves the machine."""
     if find_spec("langgraph_api") is None:
         pytest.skip("langgraph-cli[inmem] is not installed; docs/library.md says how")
@@ -242,12 +242,12 @@ def server(octo: Octo) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
-def test_a_server_is_spoken_to_as_any_other(server: str, octo: Octo) -> None:
+def test_a_server_is_spoken_to_as_any_other(langgraph_server: str, octo: Octo) -> None:
     from langgraph.pregel.remote import RemoteException, RemoteGraph
     from langgraph_sdk import get_client
 
     async def story() -> str:
-        async with get_client(url=server) as client:
+        async with get_client(url=langgraph_server) as client:
             return await told_by(RemoteGraph("octo", client=client), (await client.threads.create())["thread_id"])
 
     async def told_by(graph: RemoteGraph, thread_id: str) -> str:
@@ -272,10 +272,10 @@ def test_a_server_is_spoken_to_as_any_other(server: str, octo: Octo) -> None:
 
 
 @pytest.mark.parametrize("page", ["library.md", "library.ko.md"])
-def test_a_page_speaks_to_a_server(page: str, server: str, octo: Octo) -> None:
+def test_a_page_speaks_to_a_server(page: str, langgraph_server: str, octo: Octo) -> None:
     text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
     *_, program = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    spoken = program.replace("http://127.0.0.1:2024", server)
+    spoken = program.replace("http://127.0.0.1:2024", langgraph_server)
     subprocess.run([sys.executable, "-c", spoken], cwd=octo.folder, check=True, capture_output=True)
     (asked,) = octo("inbox", "--json").json["interrupts"]
     assert {one["name"]: one["confirmed"] for one in asked["fields"]}["tenant_name"]
